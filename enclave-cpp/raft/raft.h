@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Consensus as a pure state machine: it takes ticks, messages and proposals, and TakeOutput hands
+// back what to send and what is committed. No socket, thread, clock or random source inside; random
+// numbers come from a function that the owner gives. Two copies that are given the same inputs (the
+// random numbers among them) stay equal, so that a checker can explore it.
+//
+// An entry goes through four steps, and each index only ever rises, in this order:
+//   last ≥ promise ≥ commit ≥ applied
+// The leader appends it (last); a quorum stores it (promise); a quorum has acknowledged that
+// promise (commit); the owner applied it and said so (applied). Nobody truncates at or below its
+// promise. Why two rounds: a rolled-back voter cannot take back what others have promised.
+//
+// This is the shape for any number of replicas with the behaviour of a group of one: the election,
+// the quorums and the two rounds run through the general code, in which the own voice is all that
+// is counted. The next issue adds, without changing what is here: Raft::Join; handlers in Step for
+// the messages of raft/message.h and the sends in Campaign, BecomeLeader and TakeOutput, which fill
+// Output::messages; membership changes and the quorum in both memberships while one is in flight;
+// leadership transfer. Source: protocol.md §4; Ongaro's thesis, chapters 3, 4 and 6.
+
+#ifndef SVR2_RAFT_RAFT_H_
+#define SVR2_RAFT_RAFT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "raft/log.h"
+#include "raft/membership.h"
+#include "raft/message.h"
+#include "raft/types.h"
+#include "util/bytes.h"
+#include "util/status.h"
+
+namespace svr2::raft {
+
+// Times are in ticks. Defaults are those of design.md §4.
+struct Options {
+  GroupConfig group;  // No default.
+  uint32_t election_ticks = 10;
+  uint32_t heartbeat_ticks = 2;
+  LogLimits log;
+};
+
+// Draws 64 fresh random bits. Called for election timeouts and nonces. When it fails the replica
+// stops for good.
+using RandomSource = std::function<Result<uint64_t>()>;
+
+// What became of a position that some leader gave out for an entry; decides what a client may be
+// told (protocol.md §3).
+enum class Fate {
+  kPending,    // Nothing is committed at that index yet.
+  kCommitted,  // That very entry is committed: answer with its result once applied.
+  kReplaced,   // An entry of another term is committed there: not applied, never will be.
+  kUnknown,    // Same term, other hash: a leader was rolled back. May have been applied.
+  kDropped,    // The log no longer holds that index. May have been applied.
+};
+
+struct Addressed {
+  PeerId to{};
+  Message message;
+};
+
+struct RoleChange {
+  Role role = Role::kFollower;
+  uint64_t term = 0;
+};
+
+// What TakeOutput hands back: everything that happened since the call before.
+struct Output {
+  std::vector<Addressed> messages;
+  // Newly committed entries: the indexes from first_committed to last_committed, none when first >
+  // last. Read them with Raft::log().At(index), apply them in order, then call AppliedTo.
+  uint64_t first_committed = 1;
+  uint64_t last_committed = 0;
+  // In the order in which they happened.
+  std::vector<RoleChange> role_changes;
+  // Entries dropped from the front of the log.
+  uint64_t dropped_entries = 0;
+  // Set, once, when this replica stopped for good: nothing else in this output is valid then.
+  std::optional<Error> stopped;
+};
+
+// Copyable, thread-compatible: the owner's lock guards all calls.
+class Raft {
+ public:
+  // Founds a group of one. The log's first entry is the membership {self, voting}, of term 0; then
+  // the founder wins the election of term 1 by the ordinary code and appends that term's empty
+  // entry. On return it is leader; both entries commit with the next TakeOutput. `group_key` is the
+  // hash chain's value at index 0, drawn by the founder.
+  // Fails with ERROR_RAFT_BAD_GROUP_CONFIG, ERROR_INVALID_ARGUMENT (ticks or bounds: election_ticks
+  // ≥ 2, 1 ≤ heartbeat_ticks < election_ticks, log limits as in raft/log.h), or the error of
+  // `random`.
+  static Result<Raft> Found(const Options& options, const PeerId& self, const Hash& group_key,
+                            RandomSource random);
+
+  // One tick passed: election timeout, check-quorum, and entries that grew too old.
+  void Tick();
+
+  // A message from an attested peer. A group of one has no peer: refuses everything with
+  // ERROR_RAFT_UNKNOWN_PEER and changes nothing. After a stop: ERROR_CORE_STOPPED.
+  Status Step(const PeerId& from, const Message& message);
+
+  // Appends an entry as leader and returns its position; the bytes are copied into the log.
+  // On failure nothing was appended:
+  //   ERROR_CORE_STOPPED           stopped for good
+  //   ERROR_INVALID_ARGUMENT       not kData or kMinimums, or an empty payload
+  //   ERROR_RAFT_ENTRY_TOO_LARGE   more than max_payload_bytes()
+  //   ERROR_RAFT_NOT_LEADER
+  //   ERROR_RAFT_TOO_FEW_VOTERS    kData while the membership holds fewer than min voters
+  //   ERROR_RAFT_LOG_FULL          entries not yet committed and applied fill log_max_bytes
+  Result<Position> Propose(EntryKind kind, util::ByteView payload);
+  Result<Position> Propose(EntryKind kind, const util::SecretBytes& payload) {
+    return Propose(kind, util::View(payload));
+  }
+
+  // Promises and commits what can be, and hands over what is new. Nothing is promised, committed or
+  // sent anywhere else, so the owner verifies its integrity tree once, before this call.
+  Output TakeOutput();
+
+  // The owner applied every entry up to `index`. Needs applied_index() ≤ index ≤ commit_index().
+  // May drop entries from the front of the log: views of entries end here.
+  void AppliedTo(uint64_t index);
+
+  // Stops for good: wipes the log, keeps the indexes, refuses everything from now on. The first
+  // reason stays.
+  void Stop(Error reason);
+
+  Fate FateOf(const Position& position) const;
+
+  // Everything small that decides: term, vote, leader, role, stop reason, first, last, promise,
+  // commit and applied position, and the membership, in one canonical form for the integrity tree.
+  // Writes at most kMaxIntegrityStateBytes and returns how many; no allocation, no hashing.
+  static constexpr size_t kMaxIntegrityStateBytes = 312 + 33 * kMaxMembers;
+  size_t WriteIntegrityState(uint8_t* out) const;
+
+  const PeerId& self() const { return self_; }
+  Role role() const { return role_; }
+  bool is_leader() const { return role_ == Role::kLeader; }
+  uint64_t term() const { return term_; }
+  // Of the current term, where known.
+  const std::optional<PeerId>& leader() const { return leader_; }
+  const std::optional<PeerId>& voted_for() const { return vote_; }
+  const std::optional<Error>& stopped() const { return stopped_; }
+
+  // The membership of the last membership entry in the log, committed or not.
+  const Membership& membership() const { return membership_; }
+  bool is_voter() const { return membership_.IsVoter(self_); }
+  size_t voters() const { return membership_.voters(); }
+  // Votes that make a quorum at present.
+  size_t quorum() const { return QuorumSize(voters(), options_.group.super_majority); }
+
+  uint64_t last_index() const { return log_.last_index(); }
+  uint64_t promise_index() const { return promise_; }
+  uint64_t commit_index() const { return commit_; }
+  uint64_t applied_index() const { return log_.applied_index(); }
+  Position last() const { return log_.last(); }
+  Position promise() const { return log_.PositionAt(promise_); }
+  Position commit() const { return log_.PositionAt(commit_); }
+  Position applied() const { return log_.PositionAt(applied_index()); }
+
+  // True when this term's leader has committed an entry of its own term: what it knows as committed
+  // is then all that was.
+  bool own_term_committed() const;
+
+  size_t max_payload_bytes() const { return log_.max_payload_bytes(); }
+  const Log& log() const { return log_; }
+  const Options& options() const { return options_; }
+
+ private:
+  friend struct RaftTesting;  // raft/raft_testing.h
+
+  // What the leader knows of one member in this term; its own is kept alike.
+  struct Progress {
+    PeerId id{};
+    uint64_t stored = 0;    // Highest index known to equal ours.
+    uint64_t promised = 0;  // Highest promise acknowledged for such an index.
+    bool answered = false;  // Since the last check-quorum.
+  };
+
+  Raft(const Options& options, const PeerId& self, const Hash& group_key, RandomSource random);
+
+  static Result<Raft> NewFounder(const Options& options, const PeerId& self, const Hash& group_key,
+                                 RandomSource random);
+  void SetMembership(const Membership& membership, uint64_t index);
+  bool DrawElectionTimeout();
+  void SetRole(Role role);
+  void BecomeFollower(uint64_t term, std::optional<PeerId> leader);
+  void Campaign();
+  void BecomeCandidate();
+  void BecomeLeader();
+  void CheckQuorum();
+  bool VotesMakeQuorum() const;
+  Progress& OwnProgress();
+  uint64_t QuorumOf(uint64_t Progress::*reached) const;
+  bool Countable(uint64_t index) const;
+  void AdvancePromise();
+  void AdvanceCommit();
+
+  Options options_;
+  PeerId self_;
+  RandomSource random_;
+
+  Role role_ = Role::kFollower;
+  uint64_t term_ = 0;
+  std::optional<PeerId> vote_;
+  std::optional<PeerId> leader_;
+  std::optional<Error> stopped_;
+
+  Log log_;
+  uint64_t promise_ = 0;
+  uint64_t commit_ = 0;
+  Membership membership_;
+  uint64_t membership_index_ = 0;
+
+  std::vector<PeerId> votes_;       // (Pre-)candidate: who granted.
+  std::vector<Progress> progress_;  // Leader: one a member.
+
+  uint64_t now_ticks_ = 0;
+  uint32_t elapsed_ticks_ = 0;  // Follower, candidate: of the timeout. Leader: of check-quorum.
+  uint32_t election_timeout_ticks_ = 0;
+
+  // Not yet handed over.
+  uint64_t output_committed_ = 0;
+  std::vector<RoleChange> output_roles_;
+  uint64_t output_dropped_ = 0;
+  bool output_stopped_ = false;
+};
+
+}  // namespace svr2::raft
+
+#endif  // SVR2_RAFT_RAFT_H_
