@@ -253,7 +253,7 @@ public final class ErrorText {
           words(
               Error.ERROR_RAFT_BAD_GROUP_CONFIG,
               "the group's numbers contradict each other",
-              "super_majority must be below min_voting_replicas, which must not be above"
+              "Choose super_majority below min_voting_replicas, and that not above"
                   + " max_voting_replicas"),
           words(
               Error.ERROR_RAFT_ENTRY_REPLACED,
