@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Everything from one place. On a fresh Debian 12, as root, nothing is needed but make:
+#
+#   make run         sets up, builds, starts a group on this machine; Ctrl-C ends it
+#   make test        sets up, builds, runs unit, property, conformance and end-to-end tests
+#   make test-slow   sanitizers, mutated inputs, the clang build, the second JDK
+#   make bench       benchmarks of the core, the bridge and the host
+#   make build       what run needs; make enclave: just the signed enclave images
+#   make lint        formats, include graph, banned features (part of make test)
+#   make format      formats everything in place
+#   make clean       removes all that was made
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+JOBS ?= $(shell nproc)
+MVN := mvn -B -ntp
+# Maven's own output is long; only warnings, errors and test counts matter here.
+MVN_ARGS ?=
+
+BUILD_PACKAGES := g++ make pkg-config protobuf-compiler libprotobuf-dev libsodium-dev libssl-dev openssl \
+  openjdk-17-jdk-headless maven
+TEST_PACKAGES := libgtest-dev libgmock-dev nlohmann-json3-dev clang clang-format libclang-rt-14-dev
+BENCH_PACKAGES := libbenchmark-dev
+
+.PHONY: help setup setup-test setup-bench build enclave native java run test test-fast test-slow lint format bench clean \
+  totals sanitizers clang second-jdk
+
+help:
+	@sed -n '3,14s/^# \{0,1\}//p' Makefile
+
+setup:
+	@.ci/setup $(BUILD_PACKAGES)
+setup-test: setup
+	@.ci/setup $(TEST_PACKAGES)
+setup-bench: setup
+	@.ci/setup $(BENCH_PACKAGES)
+
+enclave: setup
+	@$(MAKE) --no-print-directory -C enclave-cpp -j$(JOBS) object
+	@$(MAKE) --no-print-directory -C jni -j$(JOBS) images
+
+# All Java, without its tests. Maven calls Make for the native parts of jni.
+build: enclave
+	@echo "== maven: proto, jni, client-java, host-java"
+	@$(MVN) -q install -DskipTests $(MVN_ARGS)
+
+run: build
+	@exec ./svr2 run
+
+lint: setup-test
+	@$(MAKE) --no-print-directory -C enclave-cpp lint
+	@enclave-cpp/lint/banned_features --self-test
+	@$(MAKE) --no-print-directory -C jni lint
+
+format: setup-test
+	@$(MAKE) --no-print-directory -C enclave-cpp format
+	@$(MAKE) --no-print-directory -C jni format
+	@$(MVN) -q com.spotify.fmt:fmt-maven-plugin:format
+
+TEST_LOG := build/test.log
+test: setup-test
+	@mkdir -p build; : >$(TEST_LOG)
+	@$(MAKE) --no-print-directory test-fast 2>&1 | tee -a $(TEST_LOG); status=$${PIPESTATUS[0]}; \
+	.ci/totals $(TEST_LOG) $$status "make test"
+
+test-fast: lint enclave
+	@$(MAKE) --no-print-directory -C enclave-cpp -j$(JOBS) check
+	@$(MAKE) --no-print-directory -C jni -j$(JOBS) check
+	@echo "== maven verify"
+	@$(MVN) install $(MVN_ARGS) | .ci/maven-lines
+
+TEST_SLOW_LOG := build/test-slow.log
+test-slow: setup-test
+	@mkdir -p build; : >$(TEST_SLOW_LOG)
+	@{ $(MAKE) --no-print-directory clang sanitizers && $(MAKE) --no-print-directory second-jdk; } 2>&1 | \
+	  tee -a $(TEST_SLOW_LOG); status=$${PIPESTATUS[0]}; \
+	.ci/totals $(TEST_SLOW_LOG) $$status "make test-slow"
+
+clang:
+	@$(MAKE) --no-print-directory -C enclave-cpp -j$(JOBS) CXX=clang++ check
+	@$(MAKE) --no-print-directory -C jni -j$(JOBS) CXX=clang++ check
+sanitizers:
+	@$(MAKE) --no-print-directory -C enclave-cpp -j$(JOBS) SAN=address check
+	@$(MAKE) --no-print-directory -C enclave-cpp -j$(JOBS) SAN=thread check
+	@$(MAKE) --no-print-directory -C jni -j$(JOBS) SAN=address check
+	@$(MAKE) --no-print-directory -C jni -j$(JOBS) SAN=thread check
+	@$(MAKE) --no-print-directory -C enclave-cpp -j$(JOBS) fuzz
+
+# The same class files and tests on a second JDK, where one is installed.
+JDK25 ?= $(firstword $(wildcard /usr/lib/jvm/*25*/bin/java))
+second-jdk: build
+ifneq (,$(JDK25))
+	@echo "== tests on $$($(JDK25) -version 2>&1 | sed -n '/version/{s/Picked.*//;p;q}')"
+	@$(MVN) install -Dsvr2.test.java=$(JDK25) $(MVN_ARGS) | .ci/maven-lines
+else
+	@echo "== tests on JDK 25"
+	@echo "[  SKIPPED ] 1 suite: no JDK 25 below /usr/lib/jvm"
+endif
+
+bench: setup-bench enclave
+	@$(MAKE) --no-print-directory -C enclave-cpp -j$(JOBS) bench
+	@$(MAKE) --no-print-directory -C jni bench
+	@$(MAKE) --no-print-directory bench-host
+
+.PHONY: bench-host
+bench-host: build
+	@$(MVN) -q -f host-java/pom.xml -Pbench verify -DskipTests
+
+clean:
+	@rm -rf build .run
+	@$(MAKE) --no-print-directory -C enclave-cpp clean
+	@$(MAKE) --no-print-directory -C jni clean
+	@rm -rf */target target
