@@ -74,9 +74,15 @@ class Log {
   // an idle group does not keep an erased secret. Returns how many went.
   uint64_t DropAged(uint64_t now_ticks);
 
-  // Wipes and drops everything, applied or not. The log goes on at its last position: for a replica
-  // that stopped for good.
+  // Wipes and drops everything, applied or not, chain values too; the indexes stay. For a replica
+  // that stopped for good: nothing may be appended any more.
   void WipeAll();
+
+  // Recomputes the chain from `first` to `last` out of the payloads and compares it with the stored
+  // values, so that an entry in a memory page that was rolled back is not applied. What the tree
+  // covers is the position before `first` and the one at `last`. True for an empty range. Needs
+  // HasEntry for the rest.
+  bool ChainHolds(uint64_t first, uint64_t last) const;
 
   // Position before the first retained entry: what the chain continues.
   const Position& base() const { return base_; }

@@ -36,9 +36,9 @@ Status ValidateGroupConfig(const GroupConfig& config);
 // `voters` is at least 1.
 size_t QuorumSize(size_t voters, uint32_t super_majority);
 
-// The highest index that at least `quorum` of the voters have reached, `reached` holding one value
-// a voter. `quorum` is between 1 and the number of values.
-uint64_t QuorumIndex(std::vector<uint64_t> reached, size_t quorum);
+// The highest index that at least `quorum` of the voters have reached. `reached` holds one value a
+// voter and is reordered; `quorum` is between 1 and `voters`.
+uint64_t QuorumIndex(uint64_t* reached, size_t voters, size_t quorum);
 
 struct Member {
   PeerId id{};

@@ -72,7 +72,8 @@ struct RoleChange {
 struct Output {
   std::vector<Addressed> messages;
   // Newly committed entries: the indexes from first_committed to last_committed, none when first >
-  // last. Read them with Raft::log().At(index), apply them in order, then call AppliedTo.
+  // last. Check them with Raft::log().ChainHolds, read them with Raft::log().At(index), apply them
+  // in order, then call AppliedTo.
   uint64_t first_committed = 1;
   uint64_t last_committed = 0;
   // In the order in which they happened.
@@ -133,7 +134,7 @@ class Raft {
   // Everything small that decides: term, vote, leader, role, stop reason, first, last, promise,
   // commit and applied position, and the membership, in one canonical form for the integrity tree.
   // Writes at most kMaxIntegrityStateBytes and returns how many; no allocation, no hashing.
-  static constexpr size_t kMaxIntegrityStateBytes = 312 + 33 * kMaxMembers;
+  static constexpr size_t kMaxIntegrityStateBytes = 328 + 33 * kMaxMembers;
   size_t WriteIntegrityState(uint8_t* out) const;
 
   const PeerId& self() const { return self_; }
@@ -157,9 +158,10 @@ class Raft {
   uint64_t commit_index() const { return commit_; }
   uint64_t applied_index() const { return log_.applied_index(); }
   Position last() const { return log_.last(); }
-  Position promise() const { return log_.PositionAt(promise_); }
-  Position commit() const { return log_.PositionAt(commit_); }
-  Position applied() const { return log_.PositionAt(applied_index()); }
+  // After a stop term and hash are zero.
+  Position promise() const { return PositionOf(promise_); }
+  Position commit() const { return PositionOf(commit_); }
+  Position applied() const { return PositionOf(applied_index()); }
 
   // True when this term's leader has committed an entry of its own term: what it knows as committed
   // is then all that was.
@@ -184,20 +186,21 @@ class Raft {
 
   static Result<Raft> NewFounder(const Options& options, const PeerId& self, const Hash& group_key,
                                  RandomSource random);
-  void SetMembership(const Membership& membership, uint64_t index);
-  bool DrawElectionTimeout();
+  Status DrawElectionTimeout();
   void SetRole(Role role);
-  void BecomeFollower(uint64_t term, std::optional<PeerId> leader);
+  void StepDown();
   void Campaign();
   void BecomeCandidate();
   void BecomeLeader();
   void CheckQuorum();
   bool VotesMakeQuorum() const;
+  Position Append(EntryKind kind, util::ByteView payload);
   Progress& OwnProgress();
   uint64_t QuorumOf(uint64_t Progress::*reached) const;
-  bool Countable(uint64_t index) const;
+  uint64_t StoredByAll() const;
   void AdvancePromise();
   void AdvanceCommit();
+  Position PositionOf(uint64_t index) const;
 
   Options options_;
   PeerId self_;
