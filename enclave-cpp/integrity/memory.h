@@ -16,8 +16,8 @@ class Memory {
  public:
   virtual ~Memory() = default;
 
-  // `bytes` (> 0) bytes aligned for any scalar type, contents undefined; nullptr when there are
-  // none.
+  // `bytes` (> 0) bytes aligned to a cache line of 64 bytes, contents undefined; nullptr when there
+  // are none.
   virtual void* Allocate(size_t bytes) = 0;
 
   // Gives back what Allocate(bytes) returned. Does not wipe: the owner has.

@@ -131,7 +131,10 @@ class TagTree {
   Tag HashStep(const Path::Step& step) const;
   // Copies the path of `slot` and checks it; `fresh` when slot == size_ is about to be appended.
   Status Load(uint32_t slot, bool fresh, Path* path) const;
-  const Tag& Entry(const Path& path) const;
+  static const Tag& Entry(const Path& path) {
+    return path.steps_[0].tags[EntryIndex(path.slot_, 0)];
+  }
+  // Adds a level above the top node.
   void Grow();
   Status AllocateFree(const Tag& tag);
   Status Append(const Tag& tag);

@@ -66,7 +66,7 @@ class Tree {
  private:
   friend class TreePeer;
 
-  Tree(util::ByteView node_key, util::ByteView content_key, uint32_t max_slots, Memory* memory);
+  Tree(util::ByteView keys, uint32_t max_slots, Memory* memory);
   Tag ContentTag(Slot slot, util::ByteView content) const;
   Status Note(Status status) SVR2_REQUIRES(mutex_);
 
