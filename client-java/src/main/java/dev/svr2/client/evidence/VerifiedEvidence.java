@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What verified evidence says. Verified means: it has the layout and the signatures that its format
+// asks for. Whether it speaks of the *right* enclave and group is decided against pins.
+package dev.svr2.client.evidence;
+
+import java.util.Collections;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/** The facts that evidence binds together. Immutable; arrays are copied out. */
+public final class VerifiedEvidence {
+  private final boolean simulated;
+  private final boolean debug;
+  private final byte[] measurement;
+  private final byte[] publicKey;
+  private final GroupConfig group;
+  private final SortedMap<String, byte[]> minimums;
+
+  VerifiedEvidence(boolean simulated, boolean debug, byte[] measurement, ClaimsBlock claims) {
+    this.simulated = simulated;
+    this.debug = debug;
+    this.measurement = measurement.clone();
+    this.publicKey = claims.publicKey.clone();
+    this.group = claims.group;
+    this.minimums = claims.minimums;
+  }
+
+  /** True when nothing signed it: the format for platforms that protect nothing. */
+  public boolean simulated() {
+    return simulated;
+  }
+
+  /** True when the enclave's operator can read its memory. */
+  public boolean debug() {
+    return debug;
+  }
+
+  /** What program runs, 32 bytes. */
+  public byte[] measurement() {
+    return measurement.clone();
+  }
+
+  /** The server's static X25519 key for client sessions, 32 bytes. */
+  public byte[] publicKey() {
+    return publicKey.clone();
+  }
+
+  /** The group that the replica belongs to. */
+  public GroupConfig group() {
+    return group;
+  }
+
+  /** The group's minimums by name, a copy. */
+  public SortedMap<String, byte[]> minimums() {
+    SortedMap<String, byte[]> copy = new TreeMap<>();
+    minimums.forEach((name, value) -> copy.put(name, value.clone()));
+    return Collections.unmodifiableSortedMap(copy);
+  }
+}
