@@ -96,9 +96,12 @@ void Raft::Tick() {
   ++elapsed_ticks_;
   if (role_ == Role::kLeader) {
     if (elapsed_ticks_ >= options_.election_ticks) CheckQuorum();
-  } else if (elapsed_ticks_ >= election_timeout_ticks_) {
-    Campaign();
+    return;
   }
+  // A pre-candidate that was not heard or was refused asks again at each heartbeat interval.
+  const uint32_t patience_ticks =
+      role_ == Role::kPreCandidate ? options_.heartbeat_ticks : election_timeout_ticks_;
+  if (elapsed_ticks_ >= patience_ticks) Campaign();
 }
 
 Status Raft::Step(const PeerId& from, const Message& message) {
@@ -210,6 +213,7 @@ Status Raft::DrawElectionTimeout() {
 }
 
 void Raft::SetRole(Role role) {
+  if (role_ == role) return;
   role_ = role;
   output_roles_.push_back(RoleChange{role, term_});
 }

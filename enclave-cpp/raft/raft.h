@@ -97,7 +97,8 @@ class Raft {
   static Result<Raft> Found(const Options& options, const PeerId& self, const Hash& group_key,
                             RandomSource random);
 
-  // One tick passed: election timeout, check-quorum, and entries that grew too old.
+  // One tick passed: election timeout (drawn anew from [t, 2t) ticks each time), check-quorum, and
+  // entries that grew too old. May drop entries: views of entries end here.
   void Tick();
 
   // A message from an attested peer. A group of one has no peer: refuses everything with
@@ -118,7 +119,8 @@ class Raft {
   }
 
   // Promises and commits what can be, and hands over what is new. Nothing is promised, committed or
-  // sent anywhere else, so the owner verifies its integrity tree once, before this call.
+  // sent anywhere else, so the owner verifies its integrity tree once, before this call. Call it
+  // after each batch of inputs: what waits for it is bounded by what was put in.
   Output TakeOutput();
 
   // The owner applied every entry up to `index`. Needs applied_index() ≤ index ≤ commit_index().

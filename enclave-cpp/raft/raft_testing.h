@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What tests of raft share: seeds, a random source, a founder that has not campaigned yet, and
+// access to single steps that TakeOutput takes together. Never linked into an enclave.
+
+#ifndef SVR2_RAFT_RAFT_TESTING_H_
+#define SVR2_RAFT_RAFT_TESTING_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "raft/raft.h"
+#include "util/bytes.h"
+
+namespace svr2::raft {
+
+// The seed of this run: from the environment's SVR2_SEED, else fresh. Always printed.
+uint64_t TestSeed();
+
+// A random source that counts up from `seed`.
+RandomSource CountingRandom(uint64_t seed);
+RandomSource FailingRandom();
+
+PeerId TestPeer(uint8_t number);  // 32 times that byte.
+Hash TestGroupKey();              // 00 01 02 … 1f
+
+// min 1, max 1, super-majority 0.
+Options GroupOfOne();
+
+// GroupOfOne's founder, leader of term 1, first output taken and applied.
+Raft FoundedAlone(const Options& options = GroupOfOne());
+
+inline util::ByteView Text(const std::string& text) { return util::ByteView(text); }
+
+// All output so far taken, and its entries applied.
+Output TakeAndApply(Raft* raft);
+
+std::vector<uint8_t> IntegrityState(const Raft& raft);
+
+// Single steps and states that a group of one passes in one go or that need peers to be reached.
+struct RaftTesting {
+  static Result<Raft> NewFounder(const Options& options, RandomSource random) {
+    return Raft::NewFounder(options, TestPeer(1), TestGroupKey(), std::move(random));
+  }
+  static void Campaign(Raft* raft) { raft->Campaign(); }
+  static void StepDown(Raft* raft) { raft->StepDown(); }
+  static void AdvancePromise(Raft* raft) { raft->AdvancePromise(); }
+  static void AdvanceCommit(Raft* raft) { raft->AdvanceCommit(); }
+  // As if a membership entry had come from elsewhere.
+  static void SetMembership(Raft* raft, const Membership& membership) {
+    raft->membership_ = membership;
+  }
+  static void SetStored(Raft* raft, const PeerId& id, uint64_t index) {
+    for (auto& progress : raft->progress_) {
+      if (progress.id == id) progress.stored = index;
+    }
+  }
+  static void SetPromised(Raft* raft, const PeerId& id, uint64_t index) {
+    for (auto& progress : raft->progress_) {
+      if (progress.id == id) progress.promised = index;
+    }
+  }
+  static void SetAnswered(Raft* raft, const PeerId& id) {
+    for (auto& progress : raft->progress_) {
+      if (progress.id == id) progress.answered = true;
+    }
+  }
+  static void Vote(Raft* raft, const PeerId& id) {
+    raft->votes_.push_back(id);
+    if (!raft->VotesMakeQuorum()) return;
+    if (raft->role_ == Role::kPreCandidate) {
+      raft->BecomeCandidate();
+    } else if (raft->role_ == Role::kCandidate) {
+      raft->BecomeLeader();
+    }
+  }
+  static uint32_t ElectionTimeoutTicks(const Raft& raft) { return raft.election_timeout_ticks_; }
+};
+
+// Ids 1 to `members`, of which the first `voters` vote.
+Membership TestMembership(uint8_t members, uint8_t voters);
+
+}  // namespace svr2::raft
+
+#endif  // SVR2_RAFT_RAFT_TESTING_H_
