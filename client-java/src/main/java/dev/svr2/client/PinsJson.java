@@ -16,6 +16,7 @@ import java.io.IOException;
 import java.io.StringReader;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -156,7 +157,7 @@ final class PinsJson {
       String where = "group." + key;
       switch (key) {
         case "group_id":
-          group.groupId(java.nio.ByteBuffer.wrap(hex(json, where, 8, 8)).getLong());
+          group.groupId(ByteBuffer.wrap(hex(json, where, 8, 8)).getLong());
           break;
         case "min_voting_replicas":
           group.minVotingReplicas(number(json, where));

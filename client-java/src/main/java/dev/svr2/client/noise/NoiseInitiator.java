@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The client's side of a Noise handshake: an interpreter of HandshakePattern for the initiator.
+// Source: Noise specification revision 34, §5.3; protocol.md §1. Primitives: Bouncy Castle.
+package dev.svr2.client.noise;
+
+import dev.svr2.client.internal.Secrets;
+import java.security.SecureRandom;
+import java.util.Arrays;
+import org.bouncycastle.math.ec.rfc7748.X25519;
+
+/**
+ * Makes the first handshake message, takes the second, hands out the transport.
+ *
+ * <p>Calls must come in the order {@link #writeFirst}, {@link #readSecond}; any other order throws
+ * IllegalStateException. After a NoiseException only {@link #close} is allowed. Not thread-safe.
+ */
+public final class NoiseInitiator implements AutoCloseable {
+  /** Size of an X25519 key in bytes. */
+  public static final int KEY_BYTES = 32;
+
+  private static final int READY = 0;
+  private static final int WAITING = 1;
+  private static final int DONE = 2;
+
+  private final HandshakePattern pattern;
+  private final SymmetricState symmetric;
+  private final byte[] remoteStatic;
+  private final byte[] ephemeralPrivate = new byte[KEY_BYTES];
+  private byte[] remoteEphemeral;
+  private byte[] handshakeHash;
+  private int state = READY;
+
+  private NoiseInitiator(
+      HandshakePattern pattern, byte[] prologue, byte[] remoteStatic, byte[] ephemeralPrivate) {
+    if (remoteStatic.length != KEY_BYTES || ephemeralPrivate.length != KEY_BYTES) {
+      throw new IllegalArgumentException("an X25519 key has 32 bytes");
+    }
+    this.pattern = pattern;
+    this.remoteStatic = remoteStatic.clone();
+    System.arraycopy(ephemeralPrivate, 0, this.ephemeralPrivate, 0, KEY_BYTES);
+    symmetric = new SymmetricState(pattern.protocolName);
+    symmetric.mixHash(prologue);
+    symmetric.mixHash(remoteStatic); // The pre-message "<- s".
+  }
+
+  /**
+   * An initiator of Noise_NK_25519_ChaChaPoly_SHA256 with an empty prologue.
+   *
+   * @param remoteStatic the server's public key, 32 bytes, from verified evidence
+   */
+  public static NoiseInitiator nk(byte[] remoteStatic, SecureRandom random) {
+    byte[] ephemeral = new byte[KEY_BYTES];
+    random.nextBytes(ephemeral);
+    NoiseInitiator out = withEphemeral(HandshakePattern.NK, new byte[0], remoteStatic, ephemeral);
+    Secrets.wipe(ephemeral);
+    return out;
+  }
+
+  /** With everything given, for vectors. */
+  static NoiseInitiator withEphemeral(
+      HandshakePattern pattern, byte[] prologue, byte[] remoteStatic, byte[] ephemeralPrivate) {
+    return new NoiseInitiator(pattern, prologue, remoteStatic, ephemeralPrivate);
+  }
+
+  /**
+   * The first message, with an empty payload.
+   *
+   * @throws NoiseException when the server's key is of low order: agreement with it would be no
+   *     secret
+   */
+  public byte[] writeFirst() throws NoiseException {
+    return writeFirst(new byte[0]);
+  }
+
+  byte[] writeFirst(byte[] payload) throws NoiseException {
+    require(READY);
+    byte[] out = new byte[0];
+    for (HandshakePattern.Token token : pattern.first) {
+      if (token == HandshakePattern.Token.E) {
+        byte[] ephemeralPublic = new byte[KEY_BYTES];
+        X25519.scalarMultBase(ephemeralPrivate, 0, ephemeralPublic, 0);
+        symmetric.mixHash(ephemeralPublic);
+        out = concat(out, ephemeralPublic);
+      } else {
+        mixAgreement(token);
+      }
+    }
+    out = concat(out, symmetric.encryptAndHash(payload));
+    state = WAITING;
+    return out;
+  }
+
+  /**
+   * Takes the second message, whose payload must be empty, and ends the handshake.
+   *
+   * @throws NoiseException when it has another size, does not verify, or its key is of low order
+   */
+  public NoiseTransport readSecond(byte[] message) throws NoiseException {
+    if (readSecondPayload(message).length != 0) {
+      throw new NoiseException("a handshake message with a payload");
+    }
+    return transport();
+  }
+
+  byte[] readSecondPayload(byte[] message) throws NoiseException {
+    require(WAITING);
+    state = DONE; // Whatever happens next, this handshake takes no second message again.
+    int offset = 0;
+    for (HandshakePattern.Token token : pattern.second) {
+      if (token == HandshakePattern.Token.E) {
+        if (message.length - offset < KEY_BYTES) {
+          throw new NoiseException("a handshake message that is too short");
+        }
+        remoteEphemeral = Arrays.copyOfRange(message, offset, offset + KEY_BYTES);
+        symmetric.mixHash(remoteEphemeral);
+        offset += KEY_BYTES;
+      } else {
+        mixAgreement(token);
+      }
+    }
+    byte[] payload = symmetric.decryptAndHash(Arrays.copyOfRange(message, offset, message.length));
+    handshakeHash = symmetric.handshakeHash();
+    return payload;
+  }
+
+  NoiseTransport transport() {
+    if (handshakeHash == null) {
+      throw new IllegalStateException("the handshake has not succeeded");
+    }
+    CipherState[] ciphers = symmetric.split();
+    close();
+    return new NoiseTransport(ciphers[0], ciphers[1]);
+  }
+
+  /** The hash of the finished handshake, 32 bytes; both sides have the same. */
+  byte[] handshakeHash() {
+    return handshakeHash.clone();
+  }
+
+  private void mixAgreement(HandshakePattern.Token token) throws NoiseException {
+    byte[] remote = token == HandshakePattern.Token.ES ? remoteStatic : remoteEphemeral;
+    byte[] shared = new byte[KEY_BYTES];
+    try {
+      if (!X25519.calculateAgreement(ephemeralPrivate, 0, remote, 0, shared, 0)) {
+        throw new NoiseException("a public key of low order");
+      }
+      symmetric.mixKey(shared);
+    } finally {
+      Secrets.wipe(shared);
+    }
+  }
+
+  private void require(int wanted) {
+    if (state != wanted) {
+      throw new IllegalStateException("handshake calls out of order");
+    }
+  }
+
+  private static byte[] concat(byte[] a, byte[] b) {
+    byte[] out = Arrays.copyOf(a, a.length + b.length);
+    System.arraycopy(b, 0, out, a.length, b.length);
+    return out;
+  }
+
+  /** Erases the keys. May be called at any time and twice. */
+  @Override
+  public void close() {
+    state = DONE;
+    Secrets.wipe(ephemeralPrivate);
+    symmetric.wipe();
+  }
+}

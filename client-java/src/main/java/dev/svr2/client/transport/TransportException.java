@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Why a transport has no answer, and what it knows about whether something was applied.
+package dev.svr2.client.transport;
+
+/** Thrown by transports. The text is safe to show: printable ASCII, cut to 200 characters. */
+public final class TransportException extends Exception {
+  private static final int TEXT_MAX_CHARS = 200;
+
+  /** What happened. */
+  public enum Kind {
+    /** Not connected, or connected and told to try again. */
+    UNAVAILABLE,
+    /** The server does not take these credentials. */
+    CREDENTIALS,
+    /** Too many requests or sessions. */
+    RATE_LIMITED,
+    /** The server does not take what was sent, and will not when it is repeated. */
+    REJECTED,
+    /** No answer within the time allowed, or the waiting thread was interrupted. */
+    TIMEOUT,
+    /** The server ended the stream normally. */
+    CLOSED,
+    /** The server sent what the protocol forbids. */
+    MALFORMED,
+    /** Anything else that went wrong at the server. */
+    INTERNAL
+  }
+
+  /** Whether the last item sent may have been acted upon. */
+  public enum Applied {
+    /** The server said that it was not, or it never left. */
+    NO,
+    /** It may have been. */
+    UNKNOWN
+  }
+
+  private final Kind kind;
+  private final Applied applied;
+
+  /** An exception; {@code text} may come from the server and is made harmless. */
+  public TransportException(Kind kind, Applied applied, String text) {
+    super(printable(text));
+    this.kind = kind;
+    this.applied = applied;
+  }
+
+  /** What happened. */
+  public Kind kind() {
+    return kind;
+  }
+
+  /** What is known about the last item sent. */
+  public Applied applied() {
+    return applied;
+  }
+
+  private static String printable(String text) {
+    String cut = text.length() > TEXT_MAX_CHARS ? text.substring(0, TEXT_MAX_CHARS) : text;
+    return cut.replaceAll("[^\\x20-\\x7e]", "?");
+  }
+}
