@@ -121,7 +121,8 @@ class Database {
   // For callers with several commands at hand: prefetch some commands ahead.
   void Prefetch(util::ByteView backup_id) const;
 
-  // Zeroes all rows and gives all memory back. The database is then stopped for good.
+  // Zeroes all rows and gives all memory back. The database is then stopped for good: later calls
+  // return ERROR_CORE_STOPPED, or the error that had stopped it before.
   void Wipe();
 
   // True after a mismatch, after Wipe, or after memory ran out: Apply will only fail.
@@ -148,6 +149,7 @@ class Database {
   Status Expose(const Command& command, Effect* effect);
   Status Delete(const Command& command, Effect* effect);
   Status Tries(const Command& command, Effect* effect);
+  void Stop(Status why);
 
   const uint64_t max_rows_;
   Status failure_;

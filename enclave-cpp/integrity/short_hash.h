@@ -35,7 +35,7 @@ inline constexpr size_t kShortHashKeyBytes = 16;
 // 128 bits of SipHash-2-4. All zero means "nothing here" to TagTree, no hash has that value but by
 // a chance of 2^-128.
 struct Tag {
-  uint64_t words[2] = {0, 0};
+  uint64_t words[2];  // Uninitialized unless Tag{}: paths of tags live on stacks.
 
   // In time that does not depend on the values.
   friend bool operator==(const Tag& a, const Tag& b) {
