@@ -39,7 +39,7 @@ size_t CountIn(int memory, uint64_t begin, uint64_t end, std::vector<uint8_t>* b
     for (size_t i = 0; i + kMarkerBytes <= static_cast<size_t>(got); ++i) {
       if ((*buffer)[i] == MarkerByte(0) && IsMarker(buffer->data() + i)) ++found;
     }
-    // Otherwise a later read of this buffer's own memory would find what an earlier one left.
+    // Freed memory is searched too, the next time.
     util::Wipe(buffer->data(), buffer->size());
     if (static_cast<size_t>(got) < wanted || begin + wanted == end) break;
     begin += wanted - (kMarkerBytes - 1);
@@ -58,9 +58,12 @@ size_t CountMarkers() {
   char permissions[8];
   while (std::fscanf(maps, "%lx-%lx %7s%*[^\n]", &begin, &end, permissions) == 3) {
     // The sanitizers' shadow is terabytes of nothing.
-    if (permissions[1] == 'w' && end - begin < (uint64_t{1} << 30)) {
-      found += CountIn(memory, begin, end, &buffer);
-    }
+    if (permissions[1] != 'w' || end - begin >= (uint64_t{1} << 30)) continue;
+    // Not the buffer itself, which is full of what was just read.
+    const uint64_t own_begin = reinterpret_cast<uint64_t>(buffer.data());
+    const uint64_t own_end = own_begin + buffer.size();
+    found += CountIn(memory, begin, std::clamp<uint64_t>(own_begin, begin, end), &buffer);
+    found += CountIn(memory, std::clamp<uint64_t>(own_end, begin, end), end, &buffer);
   }
   std::fclose(maps);
   close(memory);
