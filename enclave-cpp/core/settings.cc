@@ -4,6 +4,8 @@
 
 #include <limits>
 
+#include "raft/membership.h"
+
 namespace svr2::core {
 
 namespace {
@@ -31,8 +33,8 @@ bool TakeNumbers(const proto::EnclaveConfig& in, Settings* out, std::string* pro
               problem) &&
          Take("client_request_timeout_ticks", in.client_request_timeout_ticks(), 1, kMaxTicks,
               &out->client_request_timeout_ticks, problem) &&
-         Take("session_idle_ticks", in.session_idle_ticks(), 1, kMaxTicks,
-              &out->session_idle_ticks, problem) &&
+         Take("session_idle_ticks", in.session_idle_ticks(), 1, kMaxTicks, &out->session_idle_ticks,
+              problem) &&
          Take("attestation_refresh_ticks", in.attestation_refresh_ticks(), 1, kMaxTicks,
               &out->attestation_refresh_ticks, problem) &&
          Take("log_max_age_ticks", in.log_max_age_ticks(), 1, kMaxTicks, &out->log_max_age_ticks,
@@ -63,7 +65,9 @@ Status CheckGroup(const proto::RaftGroupConfig& group, std::string* problem) {
   if (group.max_voting_replicas() < group.min_voting_replicas()) {
     return bad("group.max_voting_replicas must not be less than min_voting_replicas");
   }
-  if (group.max_voting_replicas() > 255) return bad("group.max_voting_replicas must not exceed 255");
+  if (group.max_voting_replicas() > raft::kMaxMembers) {
+    return bad("group.max_voting_replicas must not exceed 32");
+  }
   if (group.super_majority() >= group.min_voting_replicas()) {
     return bad("group.super_majority must be less than min_voting_replicas");
   }
@@ -73,25 +77,9 @@ Status CheckGroup(const proto::RaftGroupConfig& group, std::string* problem) {
   return Status::Ok();
 }
 
-Status CheckPlatform(bool simulated_group, const PlatformFacts& platform, std::string* problem) {
-  if (platform.simulated && !simulated_group) {
-    *problem = "this platform protects nothing: the group must say simulated = true";
-    return proto::ERROR_PLATFORM_NOT_SIMULATED;
-  }
-  if (platform.debug && !simulated_group) {
-    *problem = "this enclave is in debug: the group must say simulated = true";
-    return proto::ERROR_PLATFORM_DEBUG;
-  }
-  if (!platform.simulated && simulated_group) {
-    *problem = "this platform is real hardware: the group must say simulated = false";
-    return proto::ERROR_PLATFORM_SIMULATED;
-  }
-  return Status::Ok();
-}
-
 }  // namespace
 
-Result<Settings> ParseSettings(util::ByteView config, const PlatformFacts& platform,
+Result<Settings> ParseSettings(util::ByteView config, uint64_t heap_bytes_limit,
                                std::string* problem) {
   proto::EnclaveConfig in;
   if (config.size() > static_cast<size_t>(std::numeric_limits<int>::max()) ||
@@ -111,14 +99,13 @@ Result<Settings> ParseSettings(util::ByteView config, const PlatformFacts& platf
   }
   if (in.log_level() != proto::LOG_LEVEL_UNSET) out.log_level = in.log_level();
   // The log may fill its bound at any time; rows and sessions need room beside it.
-  if (out.log_max_bytes > platform.heap_bytes_limit / 2) {
+  if (out.log_max_bytes > heap_bytes_limit / 2) {
     *problem = "log_max_bytes is " + std::to_string(out.log_max_bytes) +
                ", must not exceed half of the heap, which NumHeapPages sets to " +
-               std::to_string(platform.heap_bytes_limit) + " bytes";
+               std::to_string(heap_bytes_limit) + " bytes";
     return proto::ERROR_CORE_BAD_CONFIG;
   }
   SVR2_RETURN_IF_ERROR(CheckGroup(in.group(), problem));
-  SVR2_RETURN_IF_ERROR(CheckPlatform(in.group().simulated(), platform, problem));
   out.group = in.group();
   out.group.set_db_version(kDatabaseVersion);
   return out;

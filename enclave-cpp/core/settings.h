@@ -35,17 +35,11 @@ struct Settings {
   uint32_t max_pending_handshakes = 1024;
 };
 
-// What the platform says of this enclave, as far as settings depend on it.
-struct PlatformFacts {
-  bool simulated = false;
-  bool debug = false;
-  uint64_t heap_bytes_limit = 0;
-};
-
 // Reads a serialized EnclaveConfig. On failure `*problem` says in one sentence which value is wrong
-// and what it must be (it names settings only, no secret), and the result is ERROR_CORE_BAD_CONFIG,
-// ERROR_RAFT_BAD_GROUP_CONFIG or one of ERROR_PLATFORM_….
-Result<Settings> ParseSettings(util::ByteView config, const PlatformFacts& platform,
+// and what it must be (it names settings only, no secret), and the result is ERROR_CORE_BAD_CONFIG
+// or ERROR_RAFT_BAD_GROUP_CONFIG. Whether the group fits the platform is
+// attestation::CheckPlatform's.
+Result<Settings> ParseSettings(util::ByteView config, uint64_t heap_bytes_limit,
                                std::string* problem);
 
 }  // namespace svr2::core

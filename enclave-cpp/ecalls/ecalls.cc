@@ -60,6 +60,5 @@ uint32_t svr2_input_message(const uint8_t* message, size_t message_size) {
   svr2::core::Core* core = svr2::ecalls::GetInstance().core.load(std::memory_order_acquire);
   if (core == nullptr) return svr2::proto::ERROR_CORE_NOT_INITIALIZED;
   // Core::Input catches std::bad_alloc itself, since only it knows what is half done.
-  return static_cast<uint32_t>(
-      core->Input(svr2::util::ByteView(message, message_size)).error());
+  return static_cast<uint32_t>(core->Input(svr2::util::ByteView(message, message_size)).error());
 }

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One client's attested Noise session: first the handshake, then requests in and responses out, one
+// at a time, and last a close. The message counters stand under the enclave's integrity tree, so
+// that a session whose memory is rolled back never encrypts two plaintexts under one key and nonce.
+// Source: protocol.md §1, design.md §4 "Integrity" and §7 invariant 5.
+
+#ifndef SVR2_CLIENT_SESSION_H_
+#define SVR2_CLIENT_SESSION_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "crypto/x25519.h"
+#include "env/env.h"
+#include "integrity/tree.h"
+#include "noise/cipher_state.h"
+#include "svr2/boundary.pb.h"
+#include "util/bytes.h"
+#include "util/mutex.h"
+#include "util/secret.h"
+#include "util/status.h"
+
+namespace svr2::client {
+
+// The key of a client's row: its authenticated id.
+using BackupId = std::array<uint8_t, 16>;
+
+// Largest item that a client may send, in bytes (protocol.md §1).
+inline constexpr size_t kMaxItemBytes = 128 * 1024;
+
+// What clients are offered at one time: a key pair and the evidence that binds it. Immutable,
+// shared by all sessions that started with it; the private key is wiped with the last of them.
+struct ServerKey {
+  crypto::KeyPair keys;
+  // A serialized ClientHandshakeStart.
+  std::string handshake_start;
+  // Group time, unix seconds, and tick when the evidence was made: its age counts from here.
+  uint64_t made_at_seconds = 0;
+  uint64_t made_at_tick = 0;
+};
+
+// Something to be sent to the client, in order.
+struct OutItem {
+  std::string data;
+  // Not UNSET: the session ends with this item.
+  proto::CloseReason fin = proto::CLOSE_REASON_UNSET;
+  Error error = proto::OK;
+};
+
+// Guarded by its own mutex, which is taken after no other but the integrity tree's. Everything of
+// different sessions runs in parallel.
+class Session {
+ public:
+  enum class Phase : uint8_t { kHandshake, kOpen, kClosed };
+
+  Session(uint64_t id, const BackupId& backup_id, std::shared_ptr<const ServerKey> key);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  uint64_t id() const { return id_; }
+  const BackupId& backup_id() const { return backup_id_; }
+  util::Mutex* mutex() SVR2_RETURN_CAPABILITY(mutex_) { return &mutex_; }
+
+  Phase phase() const SVR2_REQUIRES(mutex_) { return phase_; }
+
+  // Reads the client's handshake message and replaces `*reply` by ours; then the session is open
+  // and its counters are in `tree`. Needs phase kHandshake. After a failure (ERROR_NOISE_…,
+  // ERROR_CRYPTO_…, ERROR_RANDOM_FAILED, ERROR_INTEGRITY_…) the caller closes the session.
+  Status Handshake(env::Env* env, integrity::Tree* tree, util::ByteView message, std::string* reply)
+      SVR2_REQUIRES(mutex_);
+
+  // Decrypts one request. Needs phase kOpen. After a failure the caller closes the session, and
+  // with ERROR_INTEGRITY_MISMATCH stops the replica for good.
+  Status Decrypt(integrity::Tree* tree, util::ByteView ciphertext, util::SecretBytes* plaintext)
+      SVR2_REQUIRES(mutex_);
+
+  // Encrypts one response. As Decrypt.
+  Status Encrypt(integrity::Tree* tree, util::ByteView plaintext, std::string* ciphertext)
+      SVR2_REQUIRES(mutex_);
+
+  // Ends the session: wipes its keys and takes its counters out of `tree`, which fails with
+  // ERROR_INTEGRITY_MISMATCH when they were altered. Harmless when closed already.
+  Status Close(integrity::Tree* tree) SVR2_REQUIRES(mutex_);
+
+  // A request was decrypted and its response has not yet been encrypted.
+  bool busy() const SVR2_REQUIRES(mutex_) { return busy_; }
+  void set_busy(bool busy) SVR2_REQUIRES(mutex_) { busy_ = busy; }
+
+  // Order of output (design.md §3): while one thread has items of this session in a message that
+  // the host has not yet taken, others leave theirs in the outbox. Claim returns true when `owner`
+  // now is that thread; `*already` says that it was before.
+  bool ClaimOutput(const void* owner, bool* already) SVR2_REQUIRES(mutex_);
+  void LeaveInOutbox(OutItem item) SVR2_REQUIRES(mutex_);
+  // The next item left by others; without one the claim ends.
+  std::optional<OutItem> TakeFromOutboxOrRelease() SVR2_REQUIRES(mutex_);
+  bool has_outbox() const SVR2_REQUIRES(mutex_) { return outbox_ != nullptr; }
+
+ private:
+  static constexpr size_t kCountersBytes = 24;
+  using Counters = std::array<uint8_t, kCountersBytes>;
+
+  Counters CountersContent() const SVR2_REQUIRES(mutex_);
+
+  const uint64_t id_;
+  const BackupId backup_id_;
+  util::Mutex mutex_;
+  Phase phase_ SVR2_GUARDED_BY(mutex_) = Phase::kHandshake;
+  bool busy_ SVR2_GUARDED_BY(mutex_) = false;
+  // Whose message holds items of this session that the host has not yet taken; null when none.
+  const void* sending_ SVR2_GUARDED_BY(mutex_) = nullptr;
+  // Until the handshake is through.
+  std::shared_ptr<const ServerKey> key_ SVR2_GUARDED_BY(mutex_);
+  noise::CipherState send_ SVR2_GUARDED_BY(mutex_);
+  noise::CipherState receive_ SVR2_GUARDED_BY(mutex_);
+  integrity::Slot slot_ SVR2_GUARDED_BY(mutex_){};
+  bool has_slot_ SVR2_GUARDED_BY(mutex_) = false;
+  // Almost always absent.
+  std::unique_ptr<std::vector<OutItem>> outbox_ SVR2_GUARDED_BY(mutex_);
+};
+
+}  // namespace svr2::client
+
+#endif  // SVR2_CLIENT_SESSION_H_

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "core/core.h"
+
+#include <new>
+#include <utility>
+#include <vector>
+
+#include "attestation/own_evidence.h"
+#include "core/call.h"
+#include "crypto/init.h"
+#include "util/endian.h"
+
+namespace svr2::core {
+
+namespace {
+
+// Raft's anchor and the like, beside one slot a session.
+constexpr uint32_t kSlotsBesideSessions = 64;
+
+client::SessionLimits LimitsOf(const Settings& settings) {
+  client::SessionLimits limits;
+  limits.max_client_sessions = settings.max_client_sessions;
+  limits.max_pending_handshakes = settings.max_pending_handshakes;
+  limits.session_idle_ticks = settings.session_idle_ticks;
+  return limits;
+}
+
+// Tells the host in words why svr2_init fails; the code alone could not say which setting it was.
+void ReportProblem(env::Env* env, std::string problem) {
+  proto::EnclaveToHostMessage message;
+  proto::LogLine* line = message.add_items()->mutable_log();
+  line->set_level(proto::LOG_LEVEL_ERROR);
+  line->set_text("enclave configuration refused: " + std::move(problem));
+  // The code is returned all the same, so a host that takes no output loses only the words.
+  if (!env->Output(message.SerializeAsString()).ok()) return;
+}
+
+std::string PlatformProblem(Error error) {
+  switch (error) {
+    case proto::ERROR_PLATFORM_NOT_SIMULATED:
+      return "this platform protects nothing, so the group must say simulated: true";
+    case proto::ERROR_PLATFORM_SIMULATED:
+      return "this platform is real hardware, so the group must say simulated: false";
+    default:
+      return "this enclave is in debug, so the group must say simulated: true";
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Core>> Core::Create(env::Env* env, util::ByteView config) {
+  SVR2_RETURN_IF_ERROR(crypto::Init());
+  std::string problem;
+  Result<Settings> settings = ParseSettings(config, env->HeapBytesLimit(), &problem);
+  if (settings.ok()) {
+    const Status fits = attestation::CheckPlatform(env, settings->group);
+    if (!fits.ok()) {
+      problem = PlatformProblem(fits.error());
+      settings = fits;
+    }
+  }
+  if (!settings.ok()) {
+    ReportProblem(env, std::move(problem));
+    return settings.status();
+  }
+  Result<crypto::KeyPair> peer_keys = crypto::GenerateKeyPair(env);
+  if (!peer_keys.ok()) return peer_keys.status();
+  Result<std::unique_ptr<integrity::Tree>> tree =
+      integrity::Tree::Create(env, settings->max_client_sessions + kSlotsBesideSessions);
+  if (!tree.ok()) return tree.status();
+  return std::unique_ptr<Core>(new Core(env, *settings, *peer_keys, std::move(*tree)));
+}
+
+Core::Core(env::Env* env, const Settings& settings, crypto::KeyPair peer_keys,
+           std::unique_ptr<integrity::Tree> tree)
+    : env_(env),
+      settings_(settings),
+      peer_keys_(std::move(peer_keys)),
+      tree_(std::move(tree)),
+      replica_(env, settings, peer_keys_.public_key, tree_.get(), &metrics_),
+      sessions_(LimitsOf(settings)),
+      log_level_(settings.log_level) {
+  metrics_.Set(proto::GAUGE_UNPROTECTED, env->Simulated() ? 1 : 0);
+}
+
+Core::~Core() = default;
+
+Status Core::Input(util::ByteView message) {
+  if (stopped_.load(std::memory_order_acquire)) return proto::ERROR_CORE_STOPPED;
+  metrics_.Increment(proto::COUNTER_HOST_MESSAGES);
+  Status status;
+  if (message.size() > kMaxInputBytes) {
+    status = proto::ERROR_CORE_MESSAGE_TOO_LARGE;
+  } else {
+    try {
+      status = HandleMessage(message);
+    } catch (const std::bad_alloc&) {
+      status = proto::ERROR_OUT_OF_MEMORY;
+    }
+  }
+  metrics_.CountError(status.error());
+  return status;
+}
+
+Status Core::HandleMessage(util::ByteView message) {
+  proto::HostToEnclaveMessage parsed;
+  if (!parsed.ParseFromArray(message.data(), static_cast<int>(message.size()))) {
+    return proto::ERROR_CORE_MALFORMED_MESSAGE;
+  }
+  if (parsed.items_size() > kMaxInputItems) return proto::ERROR_CORE_TOO_MANY_ITEMS;
+  metrics_.Increment(proto::COUNTER_HOST_ITEMS, static_cast<uint64_t>(parsed.items_size()));
+  Call call(this, util::LoadBigEndian64(peer_id().data()));
+  for (const proto::HostItem& item : parsed.items()) {
+    // Requests of clients are gathered; anything else comes after those before it.
+    if (!item.has_client()) SubmitRequests(&call);
+    HandleItem(item, &call);
+    if (call.output.large()) {
+      SubmitRequests(&call);
+      call.output.Flush();
+    }
+  }
+  SubmitRequests(&call);
+  call.output.Flush();
+  return Status::Ok();
+}
+
+void Core::HandleItem(const proto::HostItem& item, Call* call) {
+  if (stopped_.load(std::memory_order_acquire)) return;
+  switch (item.item_case()) {
+    case proto::HostItem::kTick:
+      return HandleTick(item.tick(), call);
+    case proto::HostItem::kRequest:
+      return HandleRequest(item.request(), call);
+    case proto::HostItem::kReply:
+      return HandleReply(item.reply());
+    case proto::HostItem::kClient:
+      return HandleClientInput(item.client(), call);
+    case proto::HostItem::kClientClose:
+      return HandleClientClose(item.client_close());
+    case proto::HostItem::ITEM_NOT_SET:
+      break;
+  }
+  metrics_.CountError(proto::ERROR_CORE_EMPTY_ITEM);
+}
+
+void Core::HandleTick(const proto::Tick& tick, Call* call) {
+  metrics_.Increment(proto::COUNTER_TICKS);
+  const uint64_t now = now_tick_.fetch_add(1, std::memory_order_relaxed) + 1;
+  Outcome outcome;
+  replica_.Tick(tick.unix_time_ms(), now, &outcome);
+  Deliver(&outcome, call);
+  if (stopped_.load(std::memory_order_acquire)) return;
+  RefreshServerKey(call);
+  ExpireSessions(call);
+}
+
+// Replies answer what this enclave asked. A group of one asks nothing yet, so every id is unknown.
+void Core::HandleReply(const proto::HostReply& reply) {
+  (void)reply;
+  metrics_.Increment(proto::COUNTER_UNKNOWN_REPLIES);
+  metrics_.CountError(proto::ERROR_CORE_UNKNOWN_TRANSACTION);
+}
+
+void Core::StopForGood(Error reason, Call* call) {
+  if (stopped_.exchange(true, std::memory_order_acq_rel)) return;
+  metrics_.CountError(reason);
+  metrics_.Set(proto::GAUGE_STOPPED, 1);
+  for (const std::shared_ptr<client::Session>& session : sessions_.RemoveAll()) {
+    util::MutexLock lock(session->mutex());
+    // The tree may be the very thing that was altered: keys are wiped whatever it says.
+    (void)session->Close(tree_.get()).ok();
+  }
+  Log(proto::LOG_LEVEL_ERROR,
+      "this replica stopped for good: " + proto::Error_Name(reason) +
+          "; its database is wiped; start a new enclave",
+      call);
+  call->output.AddItem()->mutable_stopped()->set_error(reason);
+}
+
+void Core::Log(proto::LogLevel level, std::string text, Call* call) {
+  if (static_cast<int>(level) > log_level_.load(std::memory_order_relaxed)) return;
+  proto::LogLine* line = call->output.AddItem()->mutable_log();
+  line->set_level(level);
+  line->set_text(std::move(text));
+}
+
+}  // namespace svr2::core

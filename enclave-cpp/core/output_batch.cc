@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "core/output_batch.h"
+
+#include <optional>
+#include <utility>
+
+namespace svr2::core {
+
+OutputBatch::~OutputBatch() {
+  // Only after an exception: what was gathered is lost, but no session stays claimed for ever.
+  for (const std::shared_ptr<client::Session>& session : claimed_) {
+    util::MutexLock lock(session->mutex());
+    while (session->TakeFromOutboxOrRelease().has_value()) {
+    }
+  }
+}
+
+void OutputBatch::AppendClientItem(uint64_t client_id, client::OutItem item) {
+  client_bytes_ += item.data.size();
+  proto::ClientOutput* out = message_.add_items()->mutable_client();
+  out->set_client_id(client_id);
+  out->set_data(std::move(item.data));
+  out->set_fin(item.fin);
+  out->set_error(item.error);
+}
+
+void OutputBatch::AddClientItem(const std::shared_ptr<client::Session>& session,
+                                client::OutItem item) {
+  bool already = false;
+  if (!session->ClaimOutput(this, &already)) {
+    session->LeaveInOutbox(std::move(item));
+    return;
+  }
+  // A session that this batch has claimed already adds to the same message: order is kept.
+  if (!already) claimed_.push_back(session);
+  AppendClientItem(session->id(), std::move(item));
+}
+
+void OutputBatch::Flush() {
+  while (message_.items_size() > 0) {
+    serialized_.clear();
+    message_.AppendToString(&serialized_);
+    message_.Clear();
+    client_bytes_ = 0;
+    metrics_->Increment(proto::COUNTER_HOST_OUTPUTS);
+    const Status status = env_->Output(serialized_);
+    if (!status.ok()) metrics_->CountError(status.error());
+    CollectOutboxes();
+  }
+  CollectOutboxes();
+}
+
+void OutputBatch::CollectOutboxes() {
+  size_t kept = 0;
+  for (size_t i = 0; i < claimed_.size(); ++i) {
+    const std::shared_ptr<client::Session>& session = claimed_[i];
+    bool took = false;
+    {
+      util::MutexLock lock(session->mutex());
+      // All that is there goes into the next message, under the same claim.
+      while (!took || session->has_outbox()) {
+        std::optional<client::OutItem> item = session->TakeFromOutboxOrRelease();
+        if (!item.has_value()) break;
+        took = true;
+        AppendClientItem(session->id(), std::move(*item));
+      }
+    }
+    if (took) std::swap(claimed_[kept++], claimed_[i]);
+  }
+  claimed_.resize(kept);
+}
+
+}  // namespace svr2::core

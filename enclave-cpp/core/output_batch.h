@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What one call into the enclave sends out, gathered into as few messages to the host as order
+// allows. Items of one client leave in the order in which they were made, across threads: while a
+// message that holds a client's item is on its way, other threads leave that client's items in its
+// outbox, and the thread whose message it is picks them up. No thread waits for another's output.
+// Source: design.md §3 "Order", §4 "Locks".
+
+#ifndef SVR2_CORE_OUTPUT_BATCH_H_
+#define SVR2_CORE_OUTPUT_BATCH_H_
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "client/session.h"
+#include "env/env.h"
+#include "metrics/registry.h"
+#include "svr2/boundary.pb.h"
+
+namespace svr2::core {
+
+// Thread-compatible: one per call into the enclave, on its stack.
+class OutputBatch {
+ public:
+  OutputBatch(env::Env* env, metrics::Registry* metrics) : env_(env), metrics_(metrics) {}
+  OutputBatch(const OutputBatch&) = delete;
+  OutputBatch& operator=(const OutputBatch&) = delete;
+  // Flush was called, or an exception is on its way.
+  ~OutputBatch();
+
+  // A new item, to be filled by the caller before the next call.
+  proto::EnclaveItem* AddItem() { return message_.add_items(); }
+
+  // An item for a client. The session stays alive until it is out.
+  void AddClientItem(const std::shared_ptr<client::Session>& session, client::OutItem item)
+      SVR2_REQUIRES(session->mutex());
+
+  // True when enough is gathered that it should go before more is added.
+  bool large() const { return client_bytes_ > kLargeBytes || message_.items_size() > kLargeItems; }
+
+  // Hands everything to the host. No lock may be held. A message that the host refuses is counted
+  // and lost, with all in it: a host can always drop messages.
+  void Flush();
+
+ private:
+  static constexpr size_t kLargeBytes = size_t{1} << 20;
+  static constexpr int kLargeItems = 1024;
+
+  void AppendClientItem(uint64_t client_id, client::OutItem item);
+  void CollectOutboxes();
+
+  env::Env* const env_;
+  metrics::Registry* const metrics_;
+  proto::EnclaveToHostMessage message_;
+  std::string serialized_;
+  size_t client_bytes_ = 0;
+  // Sessions whose output this batch holds the claim of.
+  std::vector<std::shared_ptr<client::Session>> claimed_;
+};
+
+}  // namespace svr2::core
+
+#endif  // SVR2_CORE_OUTPUT_BATCH_H_

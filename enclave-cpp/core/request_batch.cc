@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "core/request_batch.h"
+
+#include <utility>
+
+namespace svr2::core {
+
+Status RequestBatch::Add(const db::Command& command, Origin origin) {
+  SVR2_CHECK(!full());
+  SVR2_RETURN_IF_ERROR(db::CheckCommand(command));
+  Part& part = command.op == db::Op::kBackup ? backups_ : others_;
+  if (!part.writer.has_value()) {
+    // One allocation for the usual batch of one; a vector that grows copies secrets about.
+    part.entry.payload.reserve(db::kEntryHeaderBytes + 2 * db::kMaxCommandBytes);
+    part.entry.first_request =
+        next_request_->fetch_add(kMaxEntryCommands, std::memory_order_relaxed);
+    part.writer.emplace(&part.entry.payload, tag_, part.entry.first_request);
+  }
+  // Before the command, so that a failed allocation leaves both alike.
+  part.entry.origins.push_back(std::move(origin));
+  const Status status = part.writer->Add(command);
+  if (!status.ok()) part.entry.origins.pop_back();
+  return status;
+}
+
+std::optional<EntryInTheMaking> RequestBatch::Part::Take() {
+  if (!writer.has_value()) return std::nullopt;
+  writer.reset();
+  return std::exchange(entry, EntryInTheMaking());
+}
+
+}  // namespace svr2::core
