@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Reads, expands, checks and types a configuration file. All problems are found in one go, each
+// with
+// its line, with what is wrong and with what to do.
+package dev.svr2.host.config;
+
+import com.google.common.base.Splitter;
+import dev.svr2.enclave.Platform;
+import dev.svr2.host.auth.AuthSecrets;
+import dev.svr2.proto.EnclaveConfig;
+import dev.svr2.proto.LogLevel;
+import dev.svr2.proto.RaftGroupConfig;
+import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+
+/** One load of one file; not reusable. */
+public final class ConfigLoader {
+  /** Keys that people may look for here and that have a reason not to exist. */
+  private static final Map<String, String> NEVER =
+      Map.of(
+          "group.group_id",
+              "is drawn inside the enclave that founds the group and cannot be set; remove it",
+          "group.db_version", "is fixed by the enclave image and cannot be set; remove it",
+          "group.simulated", "stands at the top level as 'simulated'; move it there");
+
+  private final String file;
+  private final Path directory;
+  private final Environment environment;
+  private final List<ConfigProblem> problems = new ArrayList<>();
+  private final Map<Key<?>, Object> values = new HashMap<>();
+  private final Set<Key<?>> bad = new HashSet<>();
+  private Map<String, YamlSource.Entry> entries = Map.of();
+
+  private ConfigLoader(String file, Path directory, Map<String, String> environment) {
+    this.file = file;
+    this.directory = directory;
+    this.environment = new Environment(environment);
+  }
+
+  /**
+   * Reads {@code path}.
+   *
+   * @param environment for {@code ${NAME}}, normally {@link System#getenv()}
+   * @throws ConfigException with all problems
+   */
+  public static HostConfig load(Path path, Map<String, String> environment) throws ConfigException {
+    String file = path.toString();
+    try {
+      Path parent = path.toAbsolutePath().getParent();
+      return new ConfigLoader(file, parent, environment).parse(Files.readString(path));
+    } catch (NoSuchFileException e) {
+      throw refusal(file, "there is no such file");
+    } catch (CharacterCodingException e) {
+      throw refusal(file, "the file is not UTF-8 text");
+    } catch (IOException e) {
+      throw refusal(file, "the file cannot be read: " + e.getMessage());
+    }
+  }
+
+  /** As {@link #load}, of text instead of a file. {@code directory} resolves relative paths. */
+  public static HostConfig parse(
+      String name, Path directory, String text, Map<String, String> environment)
+      throws ConfigException {
+    return new ConfigLoader(name, directory, environment).parse(text);
+  }
+
+  private static ConfigException refusal(String file, String text) {
+    return new ConfigException(List.of(new ConfigProblem(file, 0, text)));
+  }
+
+  private HostConfig parse(String text) throws ConfigException {
+    entries = YamlSource.read(file, text, problems);
+    // A file that is not YAML would only yield a list of missing keys beside the true reason.
+    if (problems.isEmpty() || !entries.isEmpty()) {
+      refuseUnknownKeys();
+      Keys.ALL.forEach(this::read);
+      checkCombinations();
+    }
+    AuthSecrets secrets = problems.isEmpty() ? readSecrets() : null;
+    if (!problems.isEmpty()) {
+      problems.sort(Comparator.comparingInt(p -> p.line() == 0 ? Integer.MAX_VALUE : p.line()));
+      throw new ConfigException(problems);
+    }
+    return build(secrets);
+  }
+
+  private void refuseUnknownKeys() {
+    Set<String> known = new HashSet<>();
+    Keys.ALL.forEach(key -> known.add(key.path()));
+    for (YamlSource.Entry entry : entries.values()) {
+      String path = entry.path();
+      if (NEVER.containsKey(path)) {
+        problem(entry.line(), path + " " + NEVER.get(path));
+      } else if (!known.contains(path)) {
+        String nearest =
+            NearestKey.find(path, known)
+                .map(key -> "; did you mean '" + key + "'?")
+                .orElse("; docs/configuration.md lists the keys");
+        problem(entry.line(), "unknown key '" + path + "'" + nearest);
+      }
+    }
+  }
+
+  private void read(Key<?> key) {
+    YamlSource.Entry entry = entries.get(key.path());
+    if (entry == null && key.isRequired()) {
+      problem(0, "%s is missing and has no default (%s)".formatted(key.path(), key.type()));
+      bad.add(key);
+      return;
+    }
+    if (key.equals(Keys.AUTH_SECRETS)
+        && entry != null
+        && !Environment.isOneVariable(entry.text())) {
+      problem(
+          entry.line(),
+          "auth.secrets must be one environment variable such as ${AUTH_SECRET}, not a secret in clear;"
+              + " or use auth.secret_file");
+      bad.add(key);
+      return;
+    }
+    try {
+      String text = environment.expand(entry == null ? key.defaultText() : entry.text());
+      values.put(key, key.parser().parse(text));
+    } catch (Key.BadValue e) {
+      problem(entry == null ? 0 : entry.line(), key.path() + ": " + e.getMessage());
+      bad.add(key);
+    }
+  }
+
+  private void checkCombinations() {
+    if (good(Keys.PLATFORM, Keys.SIMULATED)) {
+      checkPlatform(get(Keys.PLATFORM), get(Keys.SIMULATED));
+    }
+    if (good(Keys.MIN_VOTING, Keys.MAX_VOTING) && get(Keys.MIN_VOTING) > get(Keys.MAX_VOTING)) {
+      problem(
+          line(Keys.MAX_VOTING),
+          "group.max_voting_replicas (%d) is less than group.min_voting_replicas (%d)"
+              .formatted(get(Keys.MAX_VOTING), get(Keys.MIN_VOTING)));
+    }
+    if (good(Keys.MIN_VOTING, Keys.SUPER_MAJORITY)
+        && get(Keys.SUPER_MAJORITY) >= get(Keys.MIN_VOTING)) {
+      problem(
+          line(Keys.SUPER_MAJORITY),
+          "group.super_majority (%d) must be less than group.min_voting_replicas (%d)"
+              .formatted(get(Keys.SUPER_MAJORITY), get(Keys.MIN_VOTING)));
+    }
+    if (good(Keys.ELECTION_TICKS, Keys.HEARTBEAT_TICKS)
+        && get(Keys.HEARTBEAT_TICKS) >= get(Keys.ELECTION_TICKS)) {
+      problem(
+          line(Keys.HEARTBEAT_TICKS),
+          "enclave.heartbeat_ticks (%d) must be less than enclave.election_ticks (%d)"
+              .formatted(get(Keys.HEARTBEAT_TICKS), get(Keys.ELECTION_TICKS)));
+    }
+    if (good(Keys.CONTROL_LISTEN) && !get(Keys.CONTROL_LISTEN).isLoopback()) {
+      problem(
+          line(Keys.CONTROL_LISTEN),
+          "control.listen: %s is not a loopback address; nothing authenticates operators yet, so use"
+                  .formatted(get(Keys.CONTROL_LISTEN))
+              + " 127.0.0.1, [::1] or localhost and reach it through a tunnel");
+    }
+    if (good(Keys.CONTROL_LISTEN, Keys.CLIENT_LISTEN)
+        && get(Keys.CONTROL_LISTEN).equals(get(Keys.CLIENT_LISTEN))
+        && get(Keys.CLIENT_LISTEN).port() != 0) {
+      problem(line(Keys.CONTROL_LISTEN), "control.listen and client.listen are the same address");
+    }
+    if (good(Keys.LOG_LEVELS)) {
+      logLevels();
+    }
+  }
+
+  private void checkPlatform(Platform platform, boolean simulated) {
+    if (!platform.isProtected() && !simulated) {
+      problem(
+          line(Keys.PLATFORM),
+          "platform %s protects nothing; write 'simulated: true' to run it all the same, or use platform sgx"
+              .formatted(platform.configName()));
+    } else if (platform.isProtected() && simulated) {
+      problem(line(Keys.SIMULATED), "simulated: true is refused on platform sgx; remove it");
+    }
+  }
+
+  private Map<String, String> logLevels() {
+    Map<String, String> levels = new HashMap<>();
+    for (String pair :
+        Splitter.on(',').trimResults().omitEmptyStrings().split(get(Keys.LOG_LEVELS))) {
+      int equals = pair.indexOf('=');
+      String level = pair.substring(equals + 1).strip().toUpperCase(Locale.ROOT);
+      boolean known = false;
+      for (Keys.Level value : Keys.Level.values()) {
+        known |= value.name().equals(level);
+      }
+      if (equals < 1 || !known) {
+        problem(
+            line(Keys.LOG_LEVELS),
+            "log.levels: '%s' is not LOGGER=LEVEL with a level of error, warn, info, debug, trace"
+                .formatted(pair));
+      } else {
+        levels.put(pair.substring(0, equals).strip(), level);
+      }
+    }
+    return levels;
+  }
+
+  private AuthSecrets readSecrets() {
+    String secretFile = get(Keys.AUTH_SECRET_FILE);
+    try {
+      if (!secretFile.isEmpty()) {
+        return AuthSecrets.readFile(directory.resolve(secretFile));
+      }
+      String text = get(Keys.AUTH_SECRETS);
+      if (text.isBlank()) {
+        throw new IllegalArgumentException(
+            "no secret for client credentials: set the environment variable AUTH_SECRET (base64, for"
+                + " example from 'openssl rand -base64 32') or auth.secret_file");
+      }
+      return AuthSecrets.parse(text);
+    } catch (IOException e) {
+      problem(line(Keys.AUTH_SECRET_FILE), "auth.secret_file: " + e.getMessage());
+    } catch (IllegalArgumentException e) {
+      boolean fromFile = !secretFile.isEmpty();
+      problem(
+          line(fromFile ? Keys.AUTH_SECRET_FILE : Keys.AUTH_SECRETS),
+          (fromFile ? "auth.secret_file: " : "auth.secrets: ") + e.getMessage());
+    }
+    return null;
+  }
+
+  private HostConfig build(AuthSecrets secrets) {
+    return new HostConfig(
+        get(Keys.PLATFORM),
+        get(Keys.SIMULATED),
+        directory.resolve(get(Keys.IMAGE_PATH)).normalize(),
+        get(Keys.IMAGE_DEBUG),
+        enclaveConfig(),
+        new HostConfig.RuntimeSettings(
+            Duration.ofMillis(get(Keys.TICK_INTERVAL_MS)),
+            intOf(Keys.ENCLAVE_THREADS),
+            intOf(Keys.QUEUE_MAX_ITEMS),
+            get(Keys.QUEUE_MAX_BYTES),
+            Duration.ofMillis(get(Keys.REQUEST_TIMEOUT_MS)),
+            Duration.ofMillis(get(Keys.SHUTDOWN_DEADLINE_MS))),
+        new HostConfig.Client(
+            get(Keys.CLIENT_LISTEN),
+            intOf(Keys.ITEM_MAX_BYTES),
+            Duration.ofSeconds(get(Keys.SESSION_IDLE_SECONDS)),
+            intOf(Keys.MAX_SESSIONS),
+            get(Keys.OUTBOUND_MAX_BYTES)),
+        new HostConfig.Auth(secrets, Duration.ofDays(get(Keys.AUTH_VALIDITY_DAYS))),
+        get(Keys.CONTROL_LISTEN),
+        new HostConfig.Log(get(Keys.LOG_LEVEL).name(), logLevels(), get(Keys.LOG_FORMAT)));
+  }
+
+  private EnclaveConfig enclaveConfig() {
+    RaftGroupConfig group =
+        RaftGroupConfig.newBuilder()
+            .setMinVotingReplicas(intOf(Keys.MIN_VOTING))
+            .setMaxVotingReplicas(intOf(Keys.MAX_VOTING))
+            .setSuperMajority(intOf(Keys.SUPER_MAJORITY))
+            .setAttestationTimeout(get(Keys.ATTESTATION_TIMEOUT).intValue()) // uint32
+            .setSimulated(get(Keys.SIMULATED))
+            .build();
+    return EnclaveConfig.newBuilder()
+        .setGroup(group)
+        .setLogLevel(LogLevel.valueOf("LOG_LEVEL_" + get(Keys.ENCLAVE_LOG_LEVEL).name()))
+        .setElectionTicks(intOf(Keys.ELECTION_TICKS))
+        .setHeartbeatTicks(intOf(Keys.HEARTBEAT_TICKS))
+        .setClientRequestTimeoutTicks(intOf(Keys.CLIENT_REQUEST_TIMEOUT_TICKS))
+        .setSessionIdleTicks(intOf(Keys.SESSION_IDLE_TICKS))
+        .setAttestationRefreshTicks(intOf(Keys.ATTESTATION_REFRESH_TICKS))
+        .setLogMaxAgeTicks(intOf(Keys.LOG_MAX_AGE_TICKS))
+        .setLogMaxBytes(get(Keys.LOG_MAX_BYTES))
+        .setLogMinEntries(get(Keys.LOG_MIN_ENTRIES))
+        .setMaxRows(get(Keys.MAX_ROWS))
+        .setMaxClientSessions(intOf(Keys.ENCLAVE_MAX_CLIENT_SESSIONS))
+        .setMaxPendingHandshakes(intOf(Keys.MAX_PENDING_HANDSHAKES))
+        .build();
+  }
+
+  private boolean good(Key<?>... keys) {
+    for (Key<?> key : keys) {
+      if (bad.contains(key) || !values.containsKey(key)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  @SuppressWarnings("unchecked") // Only read() puts values in, each made by its own key's parser.
+  private <T> T get(Key<T> key) {
+    return (T) values.get(key);
+  }
+
+  private int intOf(Key<Long> key) {
+    return Math.toIntExact(get(key));
+  }
+
+  /** 0 when the key is not in the file. */
+  private int line(Key<?> key) {
+    YamlSource.Entry entry = entries.get(key.path());
+    return entry == null ? 0 : entry.line();
+  }
+
+  private void problem(int line, String text) {
+    problems.add(new ConfigProblem(file, line, text));
+  }
+}

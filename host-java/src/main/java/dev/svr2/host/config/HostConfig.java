@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The configuration of one host, read, checked and typed. What each value means stands in Keys and
+// in
+// docs/configuration.md.
+package dev.svr2.host.config;
+
+import dev.svr2.enclave.Platform;
+import dev.svr2.host.auth.AuthSecrets;
+import dev.svr2.proto.EnclaveConfig;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+
+/**
+ * Immutable. Made by {@link ConfigLoader}, which has checked every value and their combinations.
+ *
+ * @param enclave as given to the enclave, group values included
+ */
+public record HostConfig(
+    Platform platform,
+    boolean simulated,
+    Path imagePath,
+    boolean imageDebug,
+    EnclaveConfig enclave,
+    RuntimeSettings runtime,
+    Client client,
+    Auth auth,
+    HostPort controlListen,
+    Log log) {
+
+  /**
+   * How the host drives its enclave.
+   *
+   * @param enclaveThreads 0 for one per processor
+   */
+  public record RuntimeSettings(
+      Duration tickInterval,
+      int enclaveThreads,
+      int queueMaxItems,
+      long queueMaxBytes,
+      Duration requestTimeout,
+      Duration shutdownDeadline) {}
+
+  /** The client plane. */
+  public record Client(
+      HostPort listen,
+      int itemMaxBytes,
+      Duration sessionIdle,
+      int maxSessions,
+      long outboundMaxBytes) {}
+
+  /** Client credentials. */
+  public record Auth(AuthSecrets secrets, Duration validity) {}
+
+  /**
+   * What is logged and how.
+   *
+   * @param levels of single loggers; names of levels in upper case
+   */
+  public record Log(String level, Map<String, String> levels, LogFormat format) {
+    public Log {
+      levels = Map.copyOf(levels);
+    }
+  }
+}

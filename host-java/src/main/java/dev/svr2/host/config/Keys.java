@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Every configuration key of the host. docs/configuration.md is made from this list, and a test
+// compares the two. Enclave settings: names, ranges and defaults of EnclaveConfig (config.proto).
+package dev.svr2.host.config;
+
+import dev.svr2.enclave.Platform;
+import java.util.List;
+
+/** The declarations. Their order is the order of the documentation. */
+final class Keys {
+  private Keys() {}
+
+  /** Log levels of Java loggers. */
+  enum Level {
+    ERROR,
+    WARN,
+    INFO,
+    DEBUG,
+    TRACE
+  }
+
+  /** Log levels of the enclave, which has no trace level. */
+  enum EnclaveLevel {
+    ERROR,
+    WARN,
+    INFO,
+    DEBUG
+  }
+
+  private static final long MAX_TICKS = 1_000_000;
+  private static final long MAX_UINT32 = 0xFFFF_FFFFL;
+  private static final long KIB = 1L << 10;
+  private static final long GIB = 1L << 30;
+
+  static final Key<Platform> PLATFORM =
+      Key.choice(
+          "platform",
+          Platform.class,
+          null,
+          "Where the enclave runs. `sgx` is hardware; `oe-simulation` and `local` protect nothing and are for"
+              + " development and tests.");
+  static final Key<Boolean> SIMULATED =
+      Key.bool(
+          "simulated",
+          "false",
+          "Must be `true` on `local` and `oe-simulation`, where it says that you know that nothing is"
+              + " protected, and `false` on `sgx`. It is part of the group configuration that clients pin.");
+
+  static final Key<String> IMAGE_PATH =
+      Key.string(
+          "image.path",
+          "path, relative to this file",
+          null,
+          "The signed enclave image (`make enclave` makes one for `local`).");
+  static final Key<Boolean> IMAGE_DEBUG =
+      Key.bool(
+          "image.debug",
+          "false",
+          "Loads the enclave with the DEBUG attribute, with which a debugger reads everything; the image's"
+              + " properties must allow it. Clients and peers refuse such an enclave.");
+
+  static final Key<Long> MIN_VOTING =
+      Key.integer(
+          "group.min_voting_replicas",
+          null,
+          1,
+          255,
+          "replicas",
+          "With fewer voters than this the group answers no client. The same on every replica; clients pin it.");
+  static final Key<Long> MAX_VOTING =
+      Key.integer(
+          "group.max_voting_replicas",
+          null,
+          1,
+          255,
+          "replicas",
+          "At most this many replicas vote; more are spares that serve clients. Clients pin it.");
+  static final Key<Long> SUPER_MAJORITY =
+      Key.integer(
+          "group.super_majority",
+          null,
+          0,
+          254,
+          "replicas",
+          "So many voters can be rolled back without the group forgetting a counted guess. Less than"
+              + " `min_voting_replicas`. Clients pin it.");
+  static final Key<Long> ATTESTATION_TIMEOUT =
+      Key.integer(
+          "group.attestation_timeout",
+          null,
+          1,
+          MAX_UINT32,
+          "seconds",
+          "Evidence older than this is refused. Clients pin it.");
+
+  static final Key<EnclaveLevel> ENCLAVE_LOG_LEVEL =
+      Key.choice(
+          "enclave.log_level", EnclaveLevel.class, "info", "What the enclave logs at the start.");
+  static final Key<Long> ELECTION_TICKS =
+      Key.integer(
+          "enclave.election_ticks",
+          "10",
+          2,
+          10_000,
+          "ticks",
+          "Without a leader for one to two times this, a voter stands for election.");
+  static final Key<Long> HEARTBEAT_TICKS =
+      ticks(
+          "heartbeat_ticks", "2", "A leader shows itself this often. Less than `election_ticks`.");
+  static final Key<Long> CLIENT_REQUEST_TIMEOUT_TICKS =
+      ticks(
+          "client_request_timeout_ticks",
+          "50",
+          "A client request without a result after this is 'unknown'.");
+  static final Key<Long> SESSION_IDLE_TICKS =
+      ticks(
+          "session_idle_ticks",
+          "300",
+          "The enclave forgets a client that was silent for this long.");
+  static final Key<Long> ATTESTATION_REFRESH_TICKS =
+      ticks("attestation_refresh_ticks", "36000", "The enclave makes new evidence this often.");
+  static final Key<Long> LOG_MAX_AGE_TICKS =
+      ticks(
+          "log_max_age_ticks",
+          "36000",
+          "Applied log entries are wiped after this, so that an idle group does not keep an erased secret.");
+  static final Key<Long> LOG_MAX_BYTES =
+      Key.bytes(
+          "enclave.log_max_bytes",
+          "64 MiB",
+          64 * KIB,
+          64 * GIB,
+          "Bound of the log in the enclave's memory. When entries that cannot go fill it, requests are refused.");
+  static final Key<Long> LOG_MIN_ENTRIES =
+      Key.integer(
+          "enclave.log_min_entries",
+          "1000",
+          1,
+          1_000_000_000,
+          "entries",
+          "Entries that all members have are kept down to this many.");
+  static final Key<Long> MAX_ROWS =
+      Key.integer(
+          "enclave.max_rows",
+          "1000000",
+          1,
+          4_000_000_000L,
+          "rows",
+          "Backups held at most. The image's NumHeapPages must have room: 120 bytes a row.");
+  static final Key<Long> ENCLAVE_MAX_CLIENT_SESSIONS =
+      Key.integer(
+          "enclave.max_client_sessions",
+          "16384",
+          1,
+          16_777_216,
+          "sessions",
+          "Sessions that the enclave holds.");
+  static final Key<Long> MAX_PENDING_HANDSHAKES =
+      Key.integer(
+          "enclave.max_pending_handshakes",
+          "1024",
+          1,
+          16_777_216,
+          "handshakes",
+          "Clients that are connected and have not finished the handshake.");
+
+  static final Key<Long> TICK_INTERVAL_MS =
+      Key.integer(
+          "runtime.tick_interval_ms",
+          "100",
+          1,
+          10_000,
+          "milliseconds",
+          "Time between two ticks of the enclave.");
+  static final Key<Long> ENCLAVE_THREADS =
+      Key.integer(
+          "runtime.enclave_threads",
+          "0",
+          0,
+          1_024,
+          "threads",
+          "Threads that carry messages into the enclave, beside the one for ticks. 0 means one per processor."
+              + " More than the image's NumTCS - 1 is cut to that, with a warning.");
+  static final Key<Long> QUEUE_MAX_ITEMS =
+      Key.integer(
+          "runtime.queue_max_items",
+          "16384",
+          1,
+          10_000_000,
+          "items",
+          "Items that wait for the enclave at most. Above it clients get RESOURCE_EXHAUSTED, not applied.");
+  static final Key<Long> QUEUE_MAX_BYTES =
+      Key.bytes(
+          "runtime.queue_max_bytes",
+          "64 MiB",
+          256 * KIB,
+          16 * GIB,
+          "Bytes in those items at most.");
+  static final Key<Long> REQUEST_TIMEOUT_MS =
+      Key.integer(
+          "runtime.request_timeout_ms",
+          "10000",
+          10,
+          600_000,
+          "milliseconds",
+          "The enclave's answer to a request of the host (a new session, delete, status) is awaited this long."
+              + " Longer than `enclave.client_request_timeout_ticks`, or deletes end as 'unknown' too early.");
+  static final Key<Long> SHUTDOWN_DEADLINE_MS =
+      Key.integer(
+          "runtime.shutdown_deadline_ms",
+          "10000",
+          100,
+          600_000,
+          "milliseconds",
+          "After SIGTERM the process ends at the latest after this.");
+
+  static final Key<HostPort> CLIENT_LISTEN =
+      Key.listen("client.listen", "127.0.0.1:8443", "Where clients connect (gRPC).");
+  static final Key<Long> ITEM_MAX_BYTES =
+      Key.bytes(
+          "client.item_max_bytes",
+          "128 KiB",
+          4 * KIB,
+          128 * KIB,
+          "Size of one item of a client at most.");
+  static final Key<Long> SESSION_IDLE_SECONDS =
+      Key.integer(
+          "client.session_idle_seconds",
+          "30",
+          1,
+          86_400,
+          "seconds",
+          "A session without a read or a write for this long is closed. The enclave's own limit is"
+              + " `enclave.session_idle_ticks`.");
+  static final Key<Long> MAX_SESSIONS =
+      Key.integer(
+          "client.max_sessions",
+          "16384",
+          1,
+          16_777_216,
+          "sessions",
+          "Open sessions at most; more get RESOURCE_EXHAUSTED.");
+  static final Key<Long> OUTBOUND_MAX_BYTES =
+      Key.bytes(
+          "client.outbound_max_bytes",
+          "1 MiB",
+          64 * KIB,
+          1 * GIB,
+          "What waits for one client that does not read. A session above it is closed.");
+
+  static final Key<String> AUTH_SECRETS =
+      Key.string(
+          "auth.secrets",
+          "one environment variable, such as ${AUTH_SECRET}",
+          "${AUTH_SECRET:-}",
+          "Secrets for client credentials: base64, several separated by commas for rotation, the first"
+              + " signs. Refused when written here in clear.");
+  static final Key<String> AUTH_SECRET_FILE =
+      Key.string(
+          "auth.secret_file",
+          "path, relative to this file; empty for none",
+          "",
+          "A file with the secrets in the same form, readable by its owner only. Wins over `auth.secrets`.");
+  static final Key<Long> AUTH_VALIDITY_DAYS =
+      Key.integer(
+          "auth.validity_days",
+          "120",
+          1,
+          36_500,
+          "days",
+          "Credentials are taken when their time differs from now by no more than this, either way.");
+
+  static final Key<HostPort> CONTROL_LISTEN =
+      Key.listen(
+          "control.listen",
+          "127.0.0.1:8444",
+          "Where `svr2 admin` connects. Loopback only: nothing authenticates operators yet.");
+
+  static final Key<Level> LOG_LEVEL =
+      Key.choice("log.level", Level.class, "info", "Level of the root logger.");
+  static final Key<String> LOG_LEVELS =
+      Key.string(
+          "log.levels",
+          "LOGGER=LEVEL, several separated by commas",
+          "",
+          "Levels of single loggers, for example `dev.svr2.host=debug,io.grpc=warn`.");
+  static final Key<LogFormat> LOG_FORMAT =
+      Key.choice("log.format", LogFormat.class, "plain", "How log lines look on standard error.");
+
+  private static Key<Long> ticks(String name, String defaultText, String doc) {
+    return Key.integer("enclave." + name, defaultText, 1, MAX_TICKS, "ticks", doc);
+  }
+
+  static final List<Key<?>> ALL =
+      List.of(
+          PLATFORM,
+          SIMULATED,
+          IMAGE_PATH,
+          IMAGE_DEBUG,
+          MIN_VOTING,
+          MAX_VOTING,
+          SUPER_MAJORITY,
+          ATTESTATION_TIMEOUT,
+          ENCLAVE_LOG_LEVEL,
+          ELECTION_TICKS,
+          HEARTBEAT_TICKS,
+          CLIENT_REQUEST_TIMEOUT_TICKS,
+          SESSION_IDLE_TICKS,
+          ATTESTATION_REFRESH_TICKS,
+          LOG_MAX_AGE_TICKS,
+          LOG_MAX_BYTES,
+          LOG_MIN_ENTRIES,
+          MAX_ROWS,
+          ENCLAVE_MAX_CLIENT_SESSIONS,
+          MAX_PENDING_HANDSHAKES,
+          TICK_INTERVAL_MS,
+          ENCLAVE_THREADS,
+          QUEUE_MAX_ITEMS,
+          QUEUE_MAX_BYTES,
+          REQUEST_TIMEOUT_MS,
+          SHUTDOWN_DEADLINE_MS,
+          CLIENT_LISTEN,
+          ITEM_MAX_BYTES,
+          SESSION_IDLE_SECONDS,
+          MAX_SESSIONS,
+          OUTBOUND_MAX_BYTES,
+          AUTH_SECRETS,
+          AUTH_SECRET_FILE,
+          AUTH_VALIDITY_DAYS,
+          CONTROL_LISTEN,
+          LOG_LEVEL,
+          LOG_LEVELS,
+          LOG_FORMAT);
+}
