@@ -8,13 +8,16 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 
-/** A handshake of two messages in which the initiator knows the responder's static key. */
-enum HandshakePattern {
+/**
+ * A handshake of two messages in which the initiator knows the responder's static key. Immutable.
+ */
+final class HandshakePattern {
   /** {@code <- s ... -> e, es <- e, ee}. */
-  NK(
-      "Noise_NK_25519_ChaChaPoly_SHA256",
-      Arrays.asList(Token.E, Token.ES),
-      Arrays.asList(Token.E, Token.EE));
+  static final HandshakePattern NK =
+      new HandshakePattern(
+          "Noise_NK_25519_ChaChaPoly_SHA256",
+          Arrays.asList(Token.E, Token.ES),
+          Arrays.asList(Token.E, Token.EE));
 
   /** What is sent or mixed in. */
   enum Token {
@@ -30,7 +33,7 @@ enum HandshakePattern {
   final List<Token> first;
   final List<Token> second;
 
-  HandshakePattern(String protocolName, List<Token> first, List<Token> second) {
+  private HandshakePattern(String protocolName, List<Token> first, List<Token> second) {
     this.protocolName = protocolName;
     this.first = Collections.unmodifiableList(first);
     this.second = Collections.unmodifiableList(second);
