@@ -114,7 +114,8 @@ class Replica {
   };
   // Everything that exists once there is a group.
   struct GroupState {
-    GroupState(raft::Raft r, std::unique_ptr<db::Database> d) : raft(std::move(r)), db(std::move(d)) {}
+    GroupState(raft::Raft r, std::unique_ptr<db::Database> d)
+        : raft(std::move(r)), db(std::move(d)) {}
     raft::Raft raft;
     std::unique_ptr<db::Database> db;
     minimums::Minimums minimums;

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A core with a fake outside, and clients that speak to it as real ones do: evidence, Noise
+// handshake, encrypted requests. For tests, benchmarks and mutated inputs; never in an enclave.
+
+#ifndef SVR2_CORE_CORE_TESTING_H_
+#define SVR2_CORE_CORE_TESTING_H_
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client/session.h"
+#include "core/core.h"
+#include "env/fake_env.h"
+#include "noise/cipher_state.h"
+#include "noise/handshake.h"
+#include "svr2/boundary.pb.h"
+#include "svr2/client.pb.h"
+
+namespace svr2::core {
+
+// A group of one on a simulated platform, small limits left at their defaults.
+proto::EnclaveConfig TestConfig();
+
+// What a client was sent, in order.
+struct ClientInbox {
+  std::deque<std::string> items;
+  std::optional<proto::CloseReason> fin;
+  Error fin_error = proto::OK;
+};
+
+// One core and all that came out of it. Not thread-safe: for one thread at a time.
+class TestHost {
+ public:
+  explicit TestHost(const proto::EnclaveConfig& config = TestConfig(), uint64_t seed = 1);
+
+  env::FakeEnv& env() { return env_; }
+  Core& core() { return *core_; }
+
+  // Hands one message in and sorts what comes out.
+  Status Input(const proto::HostToEnclaveMessage& message);
+  Status InputBytes(const std::string& bytes);
+
+  // One tick; the clock goes on by 100 ms.
+  void Tick(int ticks = 1);
+  // Sets the clock that the next ticks tell.
+  void SetUnixMs(uint64_t unix_ms) { unix_ms_ = unix_ms; }
+  uint64_t unix_ms() const { return unix_ms_; }
+
+  // A transaction: sends the request under a new id and returns its reply.
+  proto::EnclaveReply Ask(proto::HostRequest request);
+  // A tick, then create-group, which must succeed.
+  proto::RaftGroupConfig Found();
+
+  proto::StatusReply GetStatus();
+  uint64_t GetCounter(proto::Counter counter);
+  uint64_t GetErrorCount(Error error);
+
+  ClientInbox& inbox(uint64_t client_id) { return inboxes_[client_id]; }
+  std::map<uint64_t, proto::EnclaveReply>& replies() { return replies_; }
+  const std::vector<proto::LogLine>& log() const { return log_; }
+  const std::optional<Error>& stopped() const { return stopped_; }
+
+ private:
+  void Sort(const std::string& output);
+
+  env::FakeEnv env_;
+  std::unique_ptr<Core> core_;
+  uint64_t unix_ms_ = 1'800'000'000'000;
+  uint64_t next_transaction_ = 1;
+  std::map<uint64_t, proto::EnclaveReply> replies_;
+  std::map<uint64_t, ClientInbox> inboxes_;
+  std::vector<proto::LogLine> log_;
+  std::optional<Error> stopped_;
+};
+
+// A client's side of one session.
+class TestClient {
+ public:
+  // Opens a session for the backup id (16 bytes) and checks the evidence's shape.
+  static std::optional<TestClient> Open(TestHost* host, const std::string& backup_id);
+
+  // Handshake; false when the session ended instead.
+  bool Handshake();
+  // The first handshake message, and what to do with the answer: for tests that go between.
+  std::string HandshakeMessage();
+  bool FinishHandshake(const std::string& answer);
+
+  // One request and its response; nullopt when the session ended instead.
+  std::optional<proto::Response> Call(const proto::Request& request);
+  std::string Encrypt(const std::string& plaintext);
+  std::optional<std::string> Decrypt(const std::string& ciphertext);
+  // Hands one item in, as is.
+  Status Send(const std::string& item);
+
+  // Open and handshake, which must both succeed.
+  static TestClient Connected(TestHost* host, const std::string& backup_id);
+
+  uint64_t id() const { return id_; }
+  ClientInbox& inbox() { return host_->inbox(id_); }
+  const std::string& evidence() const { return evidence_; }
+
+ private:
+  TestClient(TestHost* host, uint64_t id) : host_(host), id_(id) {}
+
+  TestHost* host_;
+  uint64_t id_;
+  std::string evidence_;
+  crypto::PublicKey server_key_{};
+  std::unique_ptr<noise::HandshakeState> handshake_;
+  noise::CipherState send_;
+  noise::CipherState receive_;
+};
+
+// Requests, with a PIN and data of the right sizes made from short texts.
+std::string BackupIdOf(uint64_t n);
+std::string PinOf(const std::string& text);
+proto::Request BackupOf(const std::string& data, const std::string& pin, uint32_t max_tries);
+proto::Request ExposeOf(const std::string& data);
+proto::Request RestoreOf(const std::string& pin);
+proto::Request DeleteOf();
+proto::Request TriesOf();
+
+}  // namespace svr2::core
+
+#endif  // SVR2_CORE_CORE_TESTING_H_
