@@ -75,20 +75,16 @@ public abstract class Failure {
 
   /** The evidence or the pins were refused. */
   public static final class Refused extends Failure {
-    private final EvidenceException cause;
+    private final EvidenceRefusal reason;
 
     Refused(EvidenceException cause) {
       super(cause.getMessage());
-      this.cause = cause;
-    }
-
-    EvidenceException toException() {
-      return cause;
+      this.reason = cause.reason();
     }
 
     /** The check that failed. */
     public EvidenceRefusal reason() {
-      return cause.reason();
+      return reason;
     }
 
     @Override

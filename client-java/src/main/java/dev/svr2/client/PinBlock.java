@@ -9,7 +9,10 @@ import dev.svr2.client.evidence.EvidenceException;
 import dev.svr2.client.evidence.EvidenceRefusal;
 import dev.svr2.client.evidence.EvidenceVerifier;
 import dev.svr2.client.evidence.VerifiedEvidence;
+import dev.svr2.client.transport.Transport;
+import dev.svr2.client.transport.TransportException;
 import dev.svr2.proto.ClientHandshakeStart;
+import java.time.Duration;
 import java.util.Collections;
 
 /** Makes {@link Pins} out of verified evidence. Stateless. */
@@ -30,6 +33,20 @@ public final class PinBlock {
   public static Pins fromHandshakeStart(byte[] handshakeStart, boolean allowSimulated)
       throws EvidenceException {
     return fromEvidence(verifyHandshakeStart(handshakeStart), allowSimulated);
+  }
+
+  /**
+   * Opens a session for its first item, a serialized ClientHandshakeStart, and ends it again.
+   *
+   * @throws UnreachableException when none comes; nothing was applied
+   */
+  public static byte[] fetchHandshakeStart(
+      Transport transport, Credentials credentials, Duration timeout) throws UnreachableException {
+    try (Transport.Stream stream = transport.open(credentials)) {
+      return stream.receive(timeout);
+    } catch (TransportException e) {
+      throw new UnreachableException(SecureSession.notSent(e));
+    }
   }
 
   /**

@@ -5,7 +5,6 @@
 package dev.svr2.client;
 
 import dev.svr2.client.evidence.EvidenceException;
-import dev.svr2.client.evidence.VerifiedEvidence;
 import dev.svr2.client.internal.Secrets;
 import dev.svr2.client.pin.Pin;
 import dev.svr2.client.pin.PinKeys;
@@ -378,18 +377,6 @@ public final class Svr2Client {
       // Credentials are checked before anything is done, so that refusal is clear by itself.
       boolean refused = e.kind() == TransportException.Kind.CREDENTIALS;
       return new DeleteResult.Failed(refused ? SecureSession.notSent(e) : SecureSession.sent(e));
-    }
-  }
-
-  /** Opens a session, takes what its evidence says once it is accepted, and closes it again. */
-  public VerifiedEvidence evidence() throws EvidenceException, UnreachableException {
-    try (SecureSession session = open()) {
-      return session.evidence();
-    } catch (FailureException e) {
-      if (e.failure() instanceof Failure.Refused) {
-        throw ((Failure.Refused) e.failure()).toException();
-      }
-      throw new UnreachableException(e.failure());
     }
   }
 
