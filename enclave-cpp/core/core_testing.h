@@ -61,6 +61,7 @@ class TestHost {
   uint64_t GetErrorCount(Error error);
 
   ClientInbox& inbox(uint64_t client_id) { return inboxes_[client_id]; }
+  void ForgetInbox(uint64_t client_id) { inboxes_.erase(client_id); }
   std::map<uint64_t, proto::EnclaveReply>& replies() { return replies_; }
   const std::vector<proto::LogLine>& log() const { return log_; }
   const std::optional<Error>& stopped() const { return stopped_; }
