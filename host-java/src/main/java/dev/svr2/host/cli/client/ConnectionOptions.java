@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Options that every client command shares: where the server is, who asks, what is pinned.
+// Source: cli.md.
+package dev.svr2.host.cli.client;
+
+import dev.svr2.client.Credentials;
+import dev.svr2.client.Pins;
+import dev.svr2.client.PinsException;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import picocli.CommandLine.Option;
+
+/** Filled by picocli; read by the commands. */
+final class ConnectionOptions {
+  private static final Pattern HOST_PORT = Pattern.compile("(\\[[0-9a-fA-F:.]+]|[^:/\\s]+):(\\d+)");
+  private static final long FILE_MAX_BYTES = 1024 * 1024;
+
+  @Option(
+      names = "--user",
+      paramLabel = "HEX32",
+      description = "Whose secret: 32 hexadecimal digits, put in lower case.")
+  String user;
+
+  @Option(names = "--pins", paramLabel = "FILE", description = "What the server must prove.")
+  Path pinsFile;
+
+  @Option(
+      names = "--allow-simulated",
+      description = "Accept a group that protects nothing (platforms local and oe-simulation).")
+  boolean allowSimulated;
+
+  @Option(
+      names = "--credentials",
+      paramLabel = "USER:PASSWORD",
+      description = "Credentials as `svr2 token` prints them.")
+  String credentials;
+
+  @Option(
+      names = "--auth-secret-file",
+      paramLabel = "FILE",
+      description =
+          "Make credentials with the secret in this file, or else with that in the environment"
+              + " variable AUTH_SECRET.")
+  Path authSecretFile;
+
+  @Option(names = "--json", description = "Print the outcome as one JSON object.")
+  boolean json;
+
+  /** A checked HOST:PORT. */
+  static String hostPort(String option, String value) throws CliException {
+    Matcher matcher = HOST_PORT.matcher(value);
+    if (!matcher.matches() || matcher.group(2).length() > 5) {
+      throw new CliException(option + " must be HOST:PORT");
+    }
+    int port = Integer.parseInt(matcher.group(2));
+    if (port < 1 || port > 65_535) {
+      throw new CliException(option + ": the port must be 1 to 65535");
+    }
+    return value;
+  }
+
+  /** The pins, or null when no file is named. */
+  Pins pins() throws CliException {
+    if (pinsFile == null) {
+      return null;
+    }
+    try {
+      return Pins.parse(readText("--pins", pinsFile));
+    } catch (PinsException e) {
+      throw new CliException(pinsFile + ": " + e.getMessage());
+    }
+  }
+
+  /** Given credentials, or credentials made with the secret of the file or the environment. */
+  Credentials credentials(ClientIo io) throws CliException {
+    try {
+      if (credentials != null) {
+        Credentials given = Credentials.parse(credentials);
+        if (user != null && !given.user().equals(user.toLowerCase(Locale.ROOT))) {
+          throw new CliException("--user and --credentials name different users");
+        }
+        return given;
+      }
+      if (user == null) {
+        throw new CliException("--user is missing (or --credentials)");
+      }
+      return Credentials.make(secret(io), user, io.clock());
+    } catch (IllegalArgumentException e) {
+      throw new CliException(e.getMessage());
+    }
+  }
+
+  private String secret(ClientIo io) throws CliException {
+    if (authSecretFile != null) {
+      return readText("--auth-secret-file", authSecretFile).strip();
+    }
+    String secret = io.environment("AUTH_SECRET");
+    if (secret == null || secret.isEmpty()) {
+      throw new CliException(
+          "no credentials: give --credentials, --auth-secret-file or AUTH_SECRET");
+    }
+    return secret;
+  }
+
+  private static String readText(String option, Path file) throws CliException {
+    return new String(readFile(option, file, FILE_MAX_BYTES), StandardCharsets.UTF_8);
+  }
+
+  /** All bytes of a file that has at most {@code maxBytes}. */
+  static byte[] readFile(String option, Path file, long maxBytes) throws CliException {
+    try (var in = Files.newInputStream(file)) {
+      byte[] bytes = in.readNBytes((int) maxBytes + 1);
+      if (bytes.length > maxBytes) {
+        throw new CliException(option + ": " + file + " has more than " + maxBytes + " bytes");
+      }
+      return bytes;
+    } catch (IOException e) {
+      throw new CliException(option + ": cannot read " + file);
+    }
+  }
+}
