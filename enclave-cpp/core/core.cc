@@ -2,6 +2,8 @@
 
 #include "core/core.h"
 
+#include <google/protobuf/arena.h>
+
 #include <new>
 #include <utility>
 #include <vector>
@@ -17,6 +19,8 @@ namespace {
 
 // Raft's anchor and the like, beside one slot a session.
 constexpr uint32_t kSlotsBesideSessions = 64;
+
+constexpr size_t kStackBlockBytes = 4096;
 
 client::SessionLimits LimitsOf(const Settings& settings) {
   client::SessionLimits limits;
@@ -104,7 +108,13 @@ Status Core::Input(util::ByteView message) {
 }
 
 Status Core::HandleMessage(util::ByteView message) {
-  proto::HostToEnclaveMessage parsed;
+  // Small messages are parsed without touching the heap, whose lock all threads share.
+  alignas(8) char block[kStackBlockBytes];
+  google::protobuf::ArenaOptions options;
+  options.initial_block = block;
+  options.initial_block_size = sizeof(block);
+  google::protobuf::Arena arena(options);
+  auto& parsed = *google::protobuf::Arena::CreateMessage<proto::HostToEnclaveMessage>(&arena);
   if (!parsed.ParseFromArray(message.data(), static_cast<int>(message.size()))) {
     return proto::ERROR_CORE_MALFORMED_MESSAGE;
   }

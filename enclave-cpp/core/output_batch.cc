@@ -7,6 +7,23 @@
 
 namespace svr2::core {
 
+namespace {
+
+google::protobuf::ArenaOptions StartingWith(char* block, size_t size) {
+  google::protobuf::ArenaOptions options;
+  options.initial_block = block;
+  options.initial_block_size = size;
+  return options;
+}
+
+}  // namespace
+
+OutputBatch::OutputBatch(env::Env* env, metrics::Registry* metrics)
+    : env_(env),
+      metrics_(metrics),
+      arena_(StartingWith(block_, sizeof(block_))),
+      message_(google::protobuf::Arena::CreateMessage<proto::EnclaveToHostMessage>(&arena_)) {}
+
 OutputBatch::~OutputBatch() {
   // Only after an exception: what was gathered is lost, but no session stays claimed for ever.
   for (const std::shared_ptr<client::Session>& session : claimed_) {
@@ -18,7 +35,7 @@ OutputBatch::~OutputBatch() {
 
 void OutputBatch::AppendClientItem(uint64_t client_id, client::OutItem item) {
   client_bytes_ += item.data.size();
-  proto::ClientOutput* out = message_.add_items()->mutable_client();
+  proto::ClientOutput* out = message_->add_items()->mutable_client();
   out->set_client_id(client_id);
   out->set_data(std::move(item.data));
   out->set_fin(item.fin);
@@ -38,10 +55,10 @@ void OutputBatch::AddClientItem(const std::shared_ptr<client::Session>& session,
 }
 
 void OutputBatch::Flush() {
-  while (message_.items_size() > 0) {
+  while (message_->items_size() > 0) {
     serialized_.clear();
-    message_.AppendToString(&serialized_);
-    message_.Clear();
+    message_->AppendToString(&serialized_);
+    message_->Clear();
     client_bytes_ = 0;
     metrics_->Increment(proto::COUNTER_HOST_OUTPUTS);
     const Status status = env_->Output(serialized_);

@@ -9,6 +9,8 @@
 #ifndef SVR2_CORE_OUTPUT_BATCH_H_
 #define SVR2_CORE_OUTPUT_BATCH_H_
 
+#include <google/protobuf/arena.h>
+
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -24,21 +26,21 @@ namespace svr2::core {
 // Thread-compatible: one per call into the enclave, on its stack.
 class OutputBatch {
  public:
-  OutputBatch(env::Env* env, metrics::Registry* metrics) : env_(env), metrics_(metrics) {}
+  OutputBatch(env::Env* env, metrics::Registry* metrics);
   OutputBatch(const OutputBatch&) = delete;
   OutputBatch& operator=(const OutputBatch&) = delete;
   // Flush was called, or an exception is on its way.
   ~OutputBatch();
 
   // A new item, to be filled by the caller before the next call.
-  proto::EnclaveItem* AddItem() { return message_.add_items(); }
+  proto::EnclaveItem* AddItem() { return message_->add_items(); }
 
   // An item for a client. The session stays alive until it is out.
   void AddClientItem(const std::shared_ptr<client::Session>& session, client::OutItem item)
       SVR2_REQUIRES(session->mutex());
 
   // True when enough is gathered that it should go before more is added.
-  bool large() const { return client_bytes_ > kLargeBytes || message_.items_size() > kLargeItems; }
+  bool large() const { return client_bytes_ > kLargeBytes || message_->items_size() > kLargeItems; }
 
   // Hands everything to the host. No lock may be held. A message that the host refuses is counted
   // and lost, with all in it: a host can always drop messages.
@@ -47,13 +49,17 @@ class OutputBatch {
  private:
   static constexpr size_t kLargeBytes = size_t{1} << 20;
   static constexpr int kLargeItems = 1024;
+  static constexpr size_t kStackBlockBytes = 2048;
 
   void AppendClientItem(uint64_t client_id, client::OutItem item);
   void CollectOutboxes();
 
   env::Env* const env_;
   metrics::Registry* const metrics_;
-  proto::EnclaveToHostMessage message_;
+  // Small messages are built without touching the heap, whose lock all threads share.
+  alignas(8) char block_[kStackBlockBytes];
+  google::protobuf::Arena arena_;
+  proto::EnclaveToHostMessage* const message_;
   std::string serialized_;
   size_t client_bytes_ = 0;
   // Sessions whose output this batch holds the claim of.

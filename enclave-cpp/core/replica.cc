@@ -95,7 +95,7 @@ Result<proto::RaftGroupConfig> Replica::Found(Outcome* outcome) {
   }
   group_->slot = *slot;
   pin_key_owner_ = std::move(pin_key);
-  AdvanceLocked(before, outcome);
+  AdvanceLocked(before, 0, outcome);
   if (stopped_.has_value()) return *stopped_;
   pin_key_.store(pin_key_owner_.get(), std::memory_order_release);
   return group_->config;
@@ -110,7 +110,7 @@ void Replica::Tick(uint64_t unix_ms, uint64_t now_tick, Outcome* outcome) {
     Anchor before;
     ReadAnchor(&before);
     group_->raft.Tick();
-    AdvanceLocked(before, outcome);
+    AdvanceLocked(before, 0, outcome);
     ExpireWaiting(now_tick, outcome);
   } catch (const std::bad_alloc&) {
     StopLocked(proto::ERROR_OUT_OF_MEMORY, outcome);
@@ -120,13 +120,14 @@ void Replica::Tick(uint64_t unix_ms, uint64_t now_tick, Outcome* outcome) {
 void Replica::Submit(EntryInTheMaking entry, uint64_t now_tick, Outcome* outcome) {
   util::MutexLock lock(&mutex_);
   Anchor before;
+  uint64_t appended = 0;
   Status status = RefusalLocked();
   if (status.ok()) {
     // What may fail for lack of memory comes before the entry is in the log.
     try {
       outcome->completions.reserve(outcome->completions.size() + entry.origins.size());
       ReadAnchor(&before);
-      status = AppendLocked(&entry);
+      status = AppendLocked(&entry, &appended);
     } catch (const std::bad_alloc&) {
       waiting_.erase(entry.first_request);
       StopLocked(proto::ERROR_OUT_OF_MEMORY, outcome);
@@ -140,7 +141,7 @@ void Replica::Submit(EntryInTheMaking entry, uint64_t now_tick, Outcome* outcome
     return;
   }
   try {
-    AdvanceLocked(before, outcome);
+    AdvanceLocked(before, appended, outcome);
     if (waiting_.count(entry.first_request) != 0) {
       deadlines_.push_back(
           Deadline{now_tick + settings_.client_request_timeout_ticks, entry.first_request});
@@ -230,7 +231,7 @@ Status Replica::CheckRoomForBackups(size_t backups) {
 }
 
 // Puts the entry into the log. On failure nothing was appended and `entry` still has its origins.
-Status Replica::AppendLocked(EntryInTheMaking* entry) {
+Status Replica::AppendLocked(EntryInTheMaking* entry, uint64_t* index) {
   const size_t backups = entry->origins.front().op == db::Op::kBackup ? entry->origins.size() : 0;
   SVR2_RETURN_IF_ERROR(CheckRoomForBackups(backups));
   Waiting& waiting = waiting_[entry->first_request];
@@ -242,6 +243,7 @@ Status Replica::AppendLocked(EntryInTheMaking* entry) {
   }
   waiting.origins = std::move(entry->origins);
   waiting.position = *position;
+  *index = position->index;
   unapplied_backups_ += backups;
   metrics_->Increment(proto::COUNTER_ENTRIES_APPENDED);
   return Status::Ok();
@@ -261,9 +263,9 @@ void Replica::ReadAnchor(Anchor* anchor) const {
   anchor->size = size;
 }
 
-void Replica::AdvanceLocked(const Anchor& before, Outcome* outcome) {
+void Replica::AdvanceLocked(const Anchor& before, uint64_t appended, Outcome* outcome) {
   const size_t first_new = outcome->completions.size();
-  Status status = ApplyCommitted(outcome);
+  Status status = ApplyCommitted(appended, outcome);
   if (status.ok()) {
     Anchor after;
     ReadAnchor(&after);
@@ -285,14 +287,17 @@ void Replica::AdvanceLocked(const Anchor& before, Outcome* outcome) {
   StopLocked(status.error(), outcome);
 }
 
-Status Replica::ApplyCommitted(Outcome* outcome) {
+Status Replica::ApplyCommitted(uint64_t appended, Outcome* outcome) {
   raft::Raft& raft = group_->raft;
   for (;;) {
     const raft::Output output = raft.TakeOutput();
     if (output.stopped.has_value()) return *output.stopped;
     metrics_->Increment(proto::COUNTER_ENTRIES_DROPPED, output.dropped_entries);
     if (output.first_committed > output.last_committed) return Status::Ok();
-    if (!raft.log().ChainHolds(output.first_committed, output.last_committed)) {
+    // An entry that lay in memory since an earlier call may have been put back; the one that this
+    // call just hashed into the chain was not.
+    if ((output.first_committed < appended || output.last_committed != appended) &&
+        !raft.log().ChainHolds(output.first_committed, output.last_committed)) {
       return proto::ERROR_INTEGRITY_MISMATCH;
     }
     for (uint64_t i = output.first_committed; i <= output.last_committed; ++i) {

@@ -133,12 +133,14 @@ class Replica {
 
   Status RefusalLocked() const SVR2_REQUIRES(mutex_);
   Result<uint64_t> GroupTimeLocked() const SVR2_REQUIRES(mutex_);
-  Status AppendLocked(EntryInTheMaking* entry) SVR2_REQUIRES(mutex_);
+  Status AppendLocked(EntryInTheMaking* entry, uint64_t* index) SVR2_REQUIRES(mutex_);
   Status CheckRoomForBackups(size_t backups) SVR2_REQUIRES(mutex_);
   void ReadAnchor(Anchor* anchor) const SVR2_REQUIRES(mutex_);
   // Promises, commits and applies what can be; then moves the anchor from `before` to what is now.
-  void AdvanceLocked(const Anchor& before, Outcome* outcome) SVR2_REQUIRES(mutex_);
-  Status ApplyCommitted(Outcome* outcome) SVR2_REQUIRES(mutex_);
+  // `appended` is the index that this very call appended, 0 when none.
+  void AdvanceLocked(const Anchor& before, uint64_t appended, Outcome* outcome)
+      SVR2_REQUIRES(mutex_);
+  Status ApplyCommitted(uint64_t appended, Outcome* outcome) SVR2_REQUIRES(mutex_);
   Status ApplyEntry(const raft::EntryView& entry, Outcome* outcome) SVR2_REQUIRES(mutex_);
   Status ApplyData(const raft::EntryView& entry, Outcome* outcome) SVR2_REQUIRES(mutex_);
   void CountEffect(const db::Effect& effect);
