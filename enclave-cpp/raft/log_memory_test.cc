@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
 #include <vector>
 
 #include "raft/raft_testing.h"
@@ -36,8 +37,12 @@ size_t CountIn(int memory, uint64_t begin, uint64_t end, std::vector<uint8_t>* b
     const size_t wanted = static_cast<size_t>(std::min<uint64_t>(buffer->size(), end - begin));
     const ssize_t got = pread(memory, buffer->data(), wanted, static_cast<off_t>(begin));
     if (got < static_cast<ssize_t>(kMarkerBytes)) break;
-    for (size_t i = 0; i + kMarkerBytes <= static_cast<size_t>(got); ++i) {
-      if ((*buffer)[i] == MarkerByte(0) && IsMarker(buffer->data() + i)) ++found;
+    const uint8_t* const last = buffer->data() + (static_cast<size_t>(got) - kMarkerBytes);
+    for (const uint8_t* at = buffer->data(); at <= last; ++at) {
+      at = static_cast<const uint8_t*>(
+          std::memchr(at, MarkerByte(0), static_cast<size_t>(last - at) + 1));
+      if (at == nullptr) break;
+      if (IsMarker(at)) ++found;
     }
     // Freed memory is searched too, the next time.
     util::Wipe(buffer->data(), buffer->size());

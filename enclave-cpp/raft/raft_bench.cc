@@ -5,16 +5,21 @@
 #include <benchmark/benchmark.h>
 #include <malloc.h>
 
+#include "crypto/init.h"
 #include "raft/raft_testing.h"
 
 namespace svr2::raft {
 namespace {
+
+// As every Core does: libsodium then picks the implementations that this CPU can run.
+const bool kReady = crypto::Init().ok();
 
 constexpr size_t kPayloadBytes = 100;  // About what one request makes.
 
 // Propose, commit, check the chain, read, apply: what a core does for each entry besides the
 // database. Range: entries a batch.
 void ProposeToApplied(benchmark::State& state) {
+  if (!kReady) return state.SkipWithError("libsodium");
   const util::Bytes payload(kPayloadBytes, 7);
   Raft raft = FoundedAlone();
   const auto batch = static_cast<int>(state.range(0));
