@@ -95,7 +95,11 @@ Result<proto::RaftGroupConfig> Replica::Found(Outcome* outcome) {
   }
   group_->slot = *slot;
   pin_key_owner_ = std::move(pin_key);
-  AdvanceLocked(before, 0, outcome);
+  try {
+    AdvanceLocked(before, 0, outcome);
+  } catch (const std::bad_alloc&) {
+    StopLocked(proto::ERROR_OUT_OF_MEMORY, outcome);
+  }
   if (stopped_.has_value()) return *stopped_;
   pin_key_.store(pin_key_owner_.get(), std::memory_order_release);
   return group_->config;
