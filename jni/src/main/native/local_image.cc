@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "local_image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <memory>
+#include <string_view>
+
+namespace svr2::bridge {
+
+namespace {
+
+constexpr std::string_view kMagic = "SVR2IMG1";
+constexpr std::string_view kMeasurementDomain = "svr2-local-measurement-1";
+constexpr int kKeyBits = 3072;
+constexpr char kKeyWanted[] =
+    "the key must be RSA of 3072 bits with exponent 3 (openssl genrsa -3 3072), as SGX asks for";
+
+template <auto Free>
+struct Deleter {
+  template <typename T>
+  void operator()(T* object) const {
+    Free(object);
+  }
+};
+using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
+using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Deleter<EVP_PKEY_CTX_free>>;
+using Hash = std::unique_ptr<EVP_MD_CTX, Deleter<EVP_MD_CTX_free>>;
+using Bio = std::unique_ptr<BIO, Deleter<BIO_vfree>>;
+
+const unsigned char* Bytes(std::string_view text) {
+  return reinterpret_cast<const unsigned char*>(text.data());
+}
+
+std::string OpensslError() {
+  char text[256] = "no reason given";
+  if (const unsigned long error = ERR_get_error(); error != 0) {  // NOLINT(runtime/int)
+    ERR_error_string_n(error, text, sizeof(text));
+  }
+  ERR_clear_error();
+  return text;
+}
+
+// Unsigned integers of the header and of the measurement.
+std::string LittleEndian(uint64_t value, size_t bytes) {
+  std::string out;
+  for (size_t i = 0; i < bytes; ++i) out.push_back(static_cast<char>(value >> (8 * i)));
+  return out;
+}
+
+std::string BigEndian64(uint64_t value) {
+  const std::string reversed = LittleEndian(value, 8);
+  return std::string(reversed.rbegin(), reversed.rend());
+}
+
+uint64_t LoadLittleEndian(std::string_view bytes) {
+  uint64_t value = 0;
+  for (size_t i = bytes.size(); i > 0; --i) {
+    value = value << 8 | static_cast<uint8_t>(bytes[i - 1]);
+  }
+  return value;
+}
+
+Digest Sha256(std::initializer_list<std::string_view> parts) {
+  Digest digest{};
+  Hash hash(EVP_MD_CTX_new());
+  bool ok = hash != nullptr && EVP_DigestInit_ex(hash.get(), EVP_sha256(), nullptr) == 1;
+  for (std::string_view part : parts) {
+    ok = ok && EVP_DigestUpdate(hash.get(), part.data(), part.size()) == 1;
+  }
+  unsigned size = 0;
+  ok = ok && EVP_DigestFinal_ex(hash.get(), digest.data(), &size) == 1 && size == digest.size();
+  if (!ok) throw std::bad_alloc();  // SHA-256 fails for no other reason.
+  return digest;
+}
+
+Digest Measure(std::string_view object, std::string_view conf) {
+  return Sha256(
+      {kMeasurementDomain, BigEndian64(object.size()), object, BigEndian64(conf.size()), conf});
+}
+
+bool IsAcceptable(EVP_PKEY* key) {
+  if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA || EVP_PKEY_get_bits(key) != kKeyBits) return false;
+  BIGNUM* exponent = nullptr;
+  if (EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &exponent) != 1) return false;
+  const bool is_three = BN_is_word(exponent, 3) == 1;
+  BN_free(exponent);
+  return is_three;
+}
+
+// An RSA operation on a SHA-256 digest: sign_init or verify_init has been done by `init`.
+KeyContext StartPkcs1(EVP_PKEY* key, int (*init)(EVP_PKEY_CTX*)) {
+  KeyContext context(EVP_PKEY_CTX_new(key, nullptr));
+  if (context == nullptr || init(context.get()) != 1 ||
+      EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_PADDING) != 1 ||
+      EVP_PKEY_CTX_set_signature_md(context.get(), EVP_sha256()) != 1) {
+    return nullptr;
+  }
+  return context;
+}
+
+bool Verifies(EVP_PKEY* key, const Digest& digest, std::string_view signature) {
+  KeyContext context = StartPkcs1(key, EVP_PKEY_verify_init);
+  const bool ok =
+      context != nullptr && EVP_PKEY_verify(context.get(), Bytes(signature), signature.size(),
+                                            digest.data(), digest.size()) == 1;
+  ERR_clear_error();
+  return ok;
+}
+
+// Where the parts lie in a file, signature included or not.
+struct Parts {
+  std::string_view object, conf, key, rest;
+};
+
+Outcome Malformed(const std::string& text) {
+  return Outcome::Fail(SVR2_BRIDGE_IMAGE_MALFORMED, text);
+}
+
+Outcome Split(std::string_view file, Parts* out) {
+  if (file.substr(0, 4) == "\177ELF") {
+    return Malformed("an object that is not signed; sign it with svr2-image");
+  }
+  if (file.substr(0, kMagic.size() - 1) != kMagic.substr(0, kMagic.size() - 1)) {
+    return Malformed("does not begin with " + std::string(kMagic));
+  }
+  if (file.size() < kImageHeaderBytes) return Malformed("ends within its header");
+  if (file[kMagic.size() - 1] != kMagic.back()) return Malformed("of an unknown version");
+  const uint64_t object = LoadLittleEndian(file.substr(8, 8));
+  const uint64_t conf = LoadLittleEndian(file.substr(16, 4));
+  const uint64_t key = LoadLittleEndian(file.substr(20, 4));
+  if (object == 0 || object > kMaxImageBytes || conf == 0 || conf > kMaxConfBytes || key == 0 ||
+      key > kMaxKeyBytes) {
+    return Malformed("a size in its header is out of range");
+  }
+  if (file.size() - kImageHeaderBytes < object + conf + key) {
+    return Malformed("cut off: shorter than its header says");
+  }
+  out->object = file.substr(kImageHeaderBytes, object);
+  out->conf = file.substr(kImageHeaderBytes + object, conf);
+  out->key = file.substr(kImageHeaderBytes + object + conf, key);
+  out->rest = file.substr(kImageHeaderBytes + object + conf + key);
+  return Outcome::Ok();
+}
+
+Outcome ReadKey(std::string_view der, Key* out) {
+  const unsigned char* at = Bytes(der);
+  out->reset(d2i_PUBKEY(nullptr, &at, static_cast<long>(der.size())));  // NOLINT(runtime/int)
+  ERR_clear_error();
+  if (*out == nullptr || at != Bytes(der) + der.size()) {
+    return Malformed("its public key cannot be read");
+  }
+  if (!IsAcceptable(out->get())) return Malformed("its public key: " + std::string(kKeyWanted));
+  return Outcome::Ok();
+}
+
+Outcome CheckSignature(std::string_view file, const Parts& parts) {
+  Key key;
+  if (Outcome outcome = ReadKey(parts.key, &key); !outcome.ok()) return outcome;
+  const Digest digest = Sha256({file.substr(0, file.size() - parts.rest.size())});
+  if (!Verifies(key.get(), digest, parts.rest)) {
+    return Outcome::Fail(SVR2_BRIDGE_IMAGE_SIGNATURE, "its signature does not verify");
+  }
+  return Outcome::Ok();
+}
+
+Bio OpenPem(const std::string& pem) {
+  return Bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+}
+
+// No prompt for a passphrase: signing runs unattended.
+int NoPassphrase(char*, int, int, void*) { return -1; }
+
+Outcome BadKey(const std::string& text) { return Outcome::Fail(SVR2_BRIDGE_BAD_ARGUMENT, text); }
+
+// From a PEM public key, or the public half of a PEM private key.
+Outcome PublicKeyDer(const std::string& pem, std::string* der) {
+  Key key(PEM_read_bio_PUBKEY(OpenPem(pem).get(), nullptr, NoPassphrase, nullptr));
+  if (key == nullptr) {
+    ERR_clear_error();
+    key.reset(PEM_read_bio_PrivateKey(OpenPem(pem).get(), nullptr, NoPassphrase, nullptr));
+  }
+  if (key == nullptr) return BadKey("not a PEM key: " + OpensslError());
+  if (!IsAcceptable(key.get())) return BadKey(kKeyWanted);
+  unsigned char* bytes = nullptr;
+  const int size = i2d_PUBKEY(key.get(), &bytes);
+  if (size <= 0) return BadKey("cannot encode the public key: " + OpensslError());
+  der->assign(reinterpret_cast<const char*>(bytes), static_cast<size_t>(size));
+  OPENSSL_free(bytes);
+  return Outcome::Ok();
+}
+
+}  // namespace
+
+Outcome ParseLocalImage(const std::string& file, LocalImage* out) {
+  Parts parts;
+  if (Outcome outcome = Split(file, &parts); !outcome.ok()) return outcome;
+  if (parts.rest.empty()) return Malformed("not signed: it ends before its signature");
+  if (parts.rest.size() != kSignatureBytes) {
+    return Malformed("its signature has " + std::to_string(parts.rest.size()) + " bytes, not " +
+                     std::to_string(kSignatureBytes));
+  }
+  if (Outcome outcome = CheckSignature(file, parts); !outcome.ok()) return outcome;
+  LocalImage image;
+  if (Outcome o = ParseProperties(parts.conf, &image.properties); !o.ok()) return o;
+  if (CanonicalProperties(image.properties) != parts.conf) {
+    return Outcome::Fail(SVR2_BRIDGE_IMAGE_PROPERTIES, "the properties are not in canonical form");
+  }
+  image.object = std::string(parts.object);
+  image.measurement = Measure(parts.object, parts.conf);
+  image.signer = Sha256({parts.key});
+  *out = std::move(image);
+  return Outcome::Ok();
+}
+
+Outcome PrepareLocalImage(const std::string& object, const std::string& conf,
+                          const std::string& public_key_pem, std::string* unsigned_file,
+                          Digest* digest) {
+  Properties properties;
+  if (Outcome outcome = ParseProperties(conf, &properties); !outcome.ok()) return outcome;
+  std::string key;
+  if (Outcome outcome = PublicKeyDer(public_key_pem, &key); !outcome.ok()) return outcome;
+  const std::string canonical = CanonicalProperties(properties);
+  std::string file(kMagic);
+  file += LittleEndian(object.size(), 8);
+  file += LittleEndian(canonical.size(), 4);
+  file += LittleEndian(key.size(), 4);
+  file += object;
+  file += canonical;
+  file += key;
+  Parts parts;
+  if (Outcome outcome = Split(file, &parts); !outcome.ok()) return outcome;
+  *digest = Sha256({file});
+  *unsigned_file = std::move(file);
+  return Outcome::Ok();
+}
+
+Outcome SignLocalImage(const std::string& unsigned_file, const std::string& private_key_pem,
+                       std::string* signature) {
+  Key key(PEM_read_bio_PrivateKey(OpenPem(private_key_pem).get(), nullptr, NoPassphrase, nullptr));
+  if (key == nullptr) return BadKey("not an unencrypted PEM private key: " + OpensslError());
+  if (!IsAcceptable(key.get())) return BadKey(kKeyWanted);
+  const Digest digest = Sha256({unsigned_file});
+  KeyContext context = StartPkcs1(key.get(), EVP_PKEY_sign_init);
+  size_t size = kSignatureBytes;
+  signature->resize(size);
+  if (context == nullptr ||
+      EVP_PKEY_sign(context.get(), reinterpret_cast<unsigned char*>(signature->data()), &size,
+                    digest.data(), digest.size()) != 1 ||
+      size != kSignatureBytes) {
+    return BadKey("signing failed: " + OpensslError());
+  }
+  return Outcome::Ok();
+}
+
+Outcome FinishLocalImage(const std::string& unsigned_file, const std::string& signature,
+                         std::string* file) {
+  std::string whole = unsigned_file + signature;
+  LocalImage image;
+  if (Outcome outcome = ParseLocalImage(whole, &image); !outcome.ok()) return outcome;
+  *file = std::move(whole);
+  return Outcome::Ok();
+}
+
+Outcome ReadFile(const std::string& path, size_t max_bytes, std::string* out) {
+  const auto fail = [&path](const std::string& why) {
+    return Outcome::Fail(SVR2_BRIDGE_IMAGE_UNREADABLE, path + ": " + why);
+  };
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return fail(std::strerror(errno));
+  const std::unique_ptr<const int, void (*)(const int*)> closer(&fd,
+                                                                [](const int* f) { close(*f); });
+  struct stat status;
+  if (fstat(fd, &status) != 0) return fail(std::strerror(errno));
+  if (!S_ISREG(status.st_mode)) return fail("not a regular file");
+  if (static_cast<uint64_t>(status.st_size) > max_bytes) {
+    return fail("larger than " + std::to_string(max_bytes) + " bytes");
+  }
+  std::string bytes(static_cast<size_t>(status.st_size), '\0');
+  size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t n = read(fd, bytes.data() + done, bytes.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail(std::strerror(errno));
+    if (n == 0) break;  // Became shorter meanwhile; the checks judge what was read.
+    done += static_cast<size_t>(n);
+  }
+  bytes.resize(done);
+  *out = std::move(bytes);
+  return Outcome::Ok();
+}
+
+std::string Hex(const Digest& digest) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string out;
+  for (uint8_t byte : digest) {
+    out.push_back(kDigits[byte >> 4]);
+    out.push_back(kDigits[byte & 15]);
+  }
+  return out;
+}
+
+}  // namespace svr2::bridge
