@@ -152,5 +152,23 @@ TEST(MembershipTest, RefusesAllOtherBytes) {
   EXPECT_TRUE(refused(bad)) << "too many";
 }
 
+// Mutated bytes are refused, or are the one form of another membership.
+TEST(MembershipTest, MutatedBytesAreRefusedOrCanonical) {
+  std::mt19937_64 random(TestSeed());
+  int accepted = 0;
+  for (int i = 0; i < 50000; ++i) {
+    util::Bytes bytes = TestMembership(static_cast<uint8_t>(1 + random() % 5), 1).Encode();
+    for (uint64_t n = 1 + random() % 3; n > 0; --n) {
+      bytes[random() % bytes.size()] = static_cast<uint8_t>(random());
+    }
+    if (random() % 4 == 0) bytes.resize(random() % (bytes.size() + 40));
+    const Result<Membership> membership = Membership::Decode(bytes);
+    if (!membership.ok()) continue;
+    ASSERT_EQ(membership->Encode(), bytes);
+    ++accepted;
+  }
+  EXPECT_GT(accepted, 0);
+}
+
 }  // namespace
 }  // namespace svr2::raft

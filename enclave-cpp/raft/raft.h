@@ -131,6 +131,8 @@ class Raft {
   // reason stays.
   void Stop(Error reason);
 
+  // What became of `position`, as far as this replica knows; kDropped for every index once it has
+  // stopped. O(1).
   Fate FateOf(const Position& position) const;
 
   // Everything small that decides: term, vote, leader, role, stop reason, first, last, promise,

@@ -61,6 +61,20 @@ TEST(RaftPromiseTest, NonVotersDoNotCount) {
   EXPECT_EQ(raft.promise_index(), 0u);
 }
 
+// The same where a member that does not vote stands before one that does.
+TEST(RaftPromiseTest, NonVotersDoNotCountWhereverTheyStand) {
+  Raft raft = LeaderOf(3, 3);
+  util::Bytes payload = TestMembership(3, 3).Encode();
+  payload[2 + 33 + 32] = 0;  // Replica 2.
+  RaftTesting::SetMembership(&raft, *Membership::Decode(payload));
+  RaftTesting::SetStored(&raft, TestPeer(2), 2);
+  RaftTesting::AdvancePromise(&raft);
+  EXPECT_EQ(raft.promise_index(), 0u);
+  RaftTesting::SetStored(&raft, TestPeer(3), 2);
+  RaftTesting::AdvancePromise(&raft);
+  EXPECT_EQ(raft.promise_index(), 2u);
+}
+
 // §4 Promise, then commit: "… and entry i is of its own term": entry 1 is of term 0.
 TEST(RaftPromiseTest, EntryOfAnOlderTermIsNotPromisedByCounting) {
   Raft raft = LeaderOf(3, 3);
