@@ -15,6 +15,7 @@ import dev.svr2.proto.HostToEnclaveMessage;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -48,6 +49,21 @@ public final class Dispatcher implements AutoCloseable {
 
   /** Tag and length in front of an item. */
   private static final int ITEM_OVERHEAD_BYTES = 6;
+
+  /**
+   * Errors of a call that has looked at none of its items. After any other, the call may have got
+   * as far as each of them.
+   */
+  private static final Set<Error> REFUSED_WHOLE =
+      Set.of(
+          Error.ERROR_CORE_STOPPED,
+          Error.ERROR_CORE_NOT_INITIALIZED,
+          Error.ERROR_CORE_MALFORMED_MESSAGE,
+          Error.ERROR_CORE_MESSAGE_TOO_LARGE,
+          Error.ERROR_CORE_TOO_MANY_ITEMS,
+          Error.ERROR_BRIDGE_CLOSED,
+          Error.ERROR_BRIDGE_OUT_OF_THREADS,
+          Error.ERROR_BRIDGE_REENTERED);
 
   private static final Logger LOG = LoggerFactory.getLogger(Dispatcher.class);
 
@@ -240,8 +256,7 @@ public final class Dispatcher implements AutoCloseable {
       if (error == Error.OK) {
         entry.completion().handedIn();
       } else {
-        // The call may have got as far as any item in it.
-        entry.completion().failed(error, true);
+        entry.completion().failed(error, !REFUSED_WHOLE.contains(error));
       }
     }
   }

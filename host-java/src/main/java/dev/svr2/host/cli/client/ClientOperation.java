@@ -41,8 +41,7 @@ abstract class ClientOperation implements Callable<Integer> {
   public final Integer call() {
     ClientIo io = parent.io();
     Report report =
-        new Report(
-            spec.commandLine().getOut(), spec.commandLine().getErr(), connection.json);
+        new Report(spec.commandLine().getOut(), spec.commandLine().getErr(), connection.json);
     try {
       String address = ConnectionOptions.hostPort("--target", target);
       Pins pins = connection.pins();
@@ -67,8 +66,7 @@ abstract class ClientOperation implements Callable<Integer> {
     }
   }
 
-  private Svr2Client client(
-      Transport transport, Credentials credentials, Pins pins, ClientIo io) {
+  private Svr2Client client(Transport transport, Credentials credentials, Pins pins, ClientIo io) {
     return Svr2Client.builder()
         .transport(transport)
         .credentials(credentials)

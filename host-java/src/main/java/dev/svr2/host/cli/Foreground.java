@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Keeps a host in the foreground: READY, then until a signal or the enclave's end, then an orderly
+// shutdown with a
+// deadline. Shared by `svr2 host` and `svr2 run`.
+package dev.svr2.host.cli;
+
+import dev.svr2.host.Host;
+import dev.svr2.host.enclave.EnclaveRuntime;
+import dev.svr2.proto.GetStatusResponse;
+import java.io.PrintWriter;
+import java.lang.reflect.Proxy;
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** One host's life. Used by one thread. */
+final class Foreground {
+  private static final Logger LOG = LoggerFactory.getLogger(Foreground.class);
+  private static final long POLL_MS = 50;
+
+  private final Host host;
+  private final Duration deadline;
+  private final CountDownLatch stop = new CountDownLatch(1);
+
+  Foreground(Host host, Duration deadline) {
+    this.host = host;
+    this.deadline = deadline;
+    var unused = host.termination().thenRun(stop::countDown);
+  }
+
+  /**
+   * From now on SIGTERM and Ctrl-C begin the shutdown; the second of them ends the process at once.
+   */
+  Foreground catchSignals() {
+    onSignal("TERM");
+    onSignal("INT");
+    return this;
+  }
+
+  private void onSignal(String name) {
+    try {
+      // sun.misc.Signal is in every JDK (module jdk.unsupported), but javac warns of its use.
+      Class<?> signalClass = Class.forName("sun.misc.Signal");
+      Class<?> handlerClass = Class.forName("sun.misc.SignalHandler");
+      Object handler =
+          Proxy.newProxyInstance(
+              Foreground.class.getClassLoader(),
+              new Class<?>[] {handlerClass},
+              (proxy, method, args) ->
+                  switch (method.getName()) {
+                    case "handle" -> {
+                      stopOrHalt();
+                      yield null;
+                    }
+                    case "equals" -> proxy == args[0];
+                    case "hashCode" -> System.identityHashCode(proxy);
+                    default -> "signal handler";
+                  });
+      Object signal = signalClass.getConstructor(String.class).newInstance(name);
+      var unused =
+          signalClass.getMethod("handle", signalClass, handlerClass).invoke(null, signal, handler);
+    } catch (ReflectiveOperationException e) {
+      LOG.warn("SIG{} ends the process without an orderly shutdown: {}", name, e.toString());
+    }
+  }
+
+  private void stopOrHalt() {
+    if (stop.getCount() == 0) {
+      LOG.warn("a second signal: ending at once");
+      Runtime.getRuntime().halt(ExitStatus.FAILED);
+    }
+    stop.countDown();
+  }
+
+  /**
+   * Waits until a client request can be answered, logging what it waits for. False when told to
+   * stop before.
+   */
+  boolean awaitReady() throws InterruptedException {
+    String lastReason = "";
+    while (true) {
+      String reason = notReadyReason();
+      if (reason.isEmpty()) {
+        return true;
+      }
+      if (!reason.equals(lastReason)) {
+        LOG.info("not ready: {}", reason);
+        lastReason = reason;
+      }
+      if (stop.await(POLL_MS, TimeUnit.MILLISECONDS)) {
+        return false;
+      }
+    }
+  }
+
+  private String notReadyReason() throws InterruptedException {
+    try {
+      GetStatusResponse status = host.operations().status().get();
+      if (!status.getReady()) {
+        return status.getNotReadyReason();
+      }
+      var unused = host.operations().evidence().get();
+      return "";
+    } catch (ExecutionException e) {
+      return "there is no evidence: " + e.getCause().getMessage();
+    }
+  }
+
+  /** The one line of standard output that starts with READY. */
+  void printReady(PrintWriter out) {
+    out.println(
+        "READY client=%s control=%s%s"
+            .formatted(
+                host.clientAddress(),
+                host.controlAddress(),
+                host.isProtected() ? "" : " NOT PROTECTED"));
+    out.flush();
+  }
+
+  /** Waits for a signal or the enclave's end, shuts down, and returns the exit code. */
+  int untilEnd() throws InterruptedException {
+    stop.await();
+    Thread watchdog = new Thread(this::haltAtDeadline, "svr2-shutdown-deadline");
+    watchdog.setDaemon(true);
+    watchdog.start();
+    host.close();
+    if (!host.termination().isDone()) {
+      return ExitStatus.DONE;
+    }
+    return host.termination().join().end() == EnclaveRuntime.End.ABORTED
+        ? ExitStatus.ENCLAVE_ABORTED
+        : ExitStatus.ENCLAVE_STOPPED;
+  }
+
+  private void haltAtDeadline() {
+    try {
+      TimeUnit.MILLISECONDS.sleep(deadline.toMillis());
+    } catch (InterruptedException e) {
+      return;
+    }
+    LOG.error("the shutdown took longer than {} ms: ending at once", deadline.toMillis());
+    Runtime.getRuntime().halt(ExitStatus.FAILED);
+  }
+}

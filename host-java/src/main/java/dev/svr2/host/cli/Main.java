@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Entry point of ./svr2: the root command, and how every command reports what went wrong.
+package dev.svr2.host.cli;
+
+import dev.svr2.enclave.EnclaveException;
+import dev.svr2.host.Version;
+import dev.svr2.host.cli.client.ClientCommand;
+import dev.svr2.host.cli.client.PinBlockCommand;
+import dev.svr2.host.config.ConfigException;
+import dev.svr2.host.log.Logs;
+import java.io.PrintWriter;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+
+/** The command line. */
+@Command(
+    name = "svr2",
+    description = "Secure value recovery: a host, its clients and its operators.",
+    mixinStandardHelpOptions = true,
+    versionProvider = Main.VersionText.class,
+    subcommands = {
+      RunCommand.class,
+      HostCommand.class,
+      ClientCommand.class,
+      AdminCommand.class,
+      TokenCommand.class,
+      PinBlockCommand.class,
+      ImageCommand.class,
+      CompletionCommand.class
+    },
+    exitCodeListHeading = "Exit codes:%n",
+    exitCodeList = {
+      "0:done",
+      "1:anything not below",
+      "2:usage or configuration",
+      "3 to 9:see 'svr2 client --help'",
+      "10:host: the replica stopped for good; start a new one",
+      "11:host: the enclave aborted; start a new one"
+    })
+public final class Main implements Runnable {
+  @Spec private CommandSpec spec;
+
+  @Option(
+      names = "--debug",
+      scope = ScopeType.INHERIT,
+      description = "Show the stack trace of an error.")
+  private boolean debug;
+
+  /** Runs one command and ends the process with its exit code. */
+  public static void main(String[] args) {
+    // Quiet until a configuration says otherwise: commands print what was asked for, and nothing
+    // else.
+    var unused = Logs.quiet();
+    System.exit(commandLine().execute(args));
+  }
+
+  /** The whole command line, for the launcher and for tests. */
+  public static CommandLine commandLine() {
+    Main main = new Main();
+    CommandLine commandLine = new CommandLine(main);
+    commandLine.setExecutionExceptionHandler(
+        (failure, command, parsed) -> main.report(failure, command.getErr()));
+    commandLine.setCaseInsensitiveEnumValuesAllowed(true);
+    return commandLine;
+  }
+
+  @Override
+  public void run() {
+    throw new ParameterException(spec.commandLine(), "a command is missing");
+  }
+
+  private int report(Exception failure, PrintWriter err) {
+    if (debug) {
+      failure.printStackTrace(err);
+    }
+    int exitCode = ExitStatus.FAILED;
+    String text = failure.getMessage();
+    if (failure instanceof CommandException command) {
+      exitCode = command.exitCode();
+    } else if (failure instanceof ConfigException) {
+      exitCode = ExitStatus.USAGE;
+    } else if (!(failure instanceof EnclaveException) || text == null) {
+      text = failure + "; --debug shows where";
+    }
+    text.lines().forEach(line -> err.println("error: " + line));
+    err.flush();
+    return exitCode;
+  }
+
+  /** Name and version. */
+  static final class VersionText implements IVersionProvider {
+    @Override
+    public String[] getVersion() {
+      return new String[] {"svr2 " + Version.current()};
+    }
+  }
+}
