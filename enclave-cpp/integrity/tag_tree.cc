@@ -162,7 +162,11 @@ Status TagTree::AllocateFree(const Tag& tag) {
   return Status::Ok();
 }
 
-void TagTree::Grow() {
+Status TagTree::Grow() {
+  // A level is added when the top node is full; a gap means that size_ and height_ were put back.
+  for (const Tag& tag : top_) {
+    if (tag == Tag{}) return proto::ERROR_INTEGRITY_MISMATCH;
+  }
   Path::Step step;
   step.position = uint64_t{height_} << 32;
   step.tags = top_;
@@ -170,11 +174,12 @@ void TagTree::Grow() {
   top_ = Node{};
   top_[0] = HashStep(step);
   ++height_;
+  return Status::Ok();
 }
 
 Status TagTree::Append(const Tag& tag) {
   SVR2_RETURN_IF_ERROR(Reserve(1));
-  if (HeightFor(size_ + 1) > height_) Grow();
+  if (HeightFor(size_ + 1) > height_) SVR2_RETURN_IF_ERROR(Grow());
   Path path;
   SVR2_RETURN_IF_ERROR(Load(size_, true, &path));
   // A slot that never was in use: an entry means that size_ was put back.

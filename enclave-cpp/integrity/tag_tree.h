@@ -135,7 +135,7 @@ class TagTree {
     return path.steps_[0].tags[EntryIndex(path.slot_, 0)];
   }
   // Adds a level above the top node.
-  void Grow();
+  Status Grow();
   Status AllocateFree(const Tag& tag);
   Status Append(const Tag& tag);
 
