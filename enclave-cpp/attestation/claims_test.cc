@@ -8,9 +8,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdio>
+#include <string>
+#include <vector>
 
-#include "crypto/vectors_testing.h"
+#include "crypto/vector_file_testing.h"
 #include "svr2/client.pb.h"
 #include "util/endian.h"
 #include "util/hex_testing.h"

@@ -25,7 +25,9 @@ namespace {
 class Hmac {
  public:
   explicit Hmac(util::ByteView key) {
-    crypto_auth_hmacsha256_init(&state_, key.data(), key.size());
+    // libsodium declares that the key is never null, not even an empty one.
+    constexpr uint8_t kNoKey = 0;
+    crypto_auth_hmacsha256_init(&state_, key.empty() ? &kNoKey : key.data(), key.size());
   }
   Hmac(const Hmac&) = default;
   Hmac& operator=(const Hmac&) = delete;

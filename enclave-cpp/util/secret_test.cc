@@ -16,9 +16,10 @@
 namespace svr2::util {
 namespace {
 
-// True when `size` bytes at `p` are all `value`. Reads through volatile, so that the compiler
-// cannot assume what they are.
+// True when `size` bytes at `p` are all `value`. The compiler cannot see which object `p` points
+// to, so it can assume nothing about bytes whose object is gone.
 bool AllEqual(const void* p, size_t size, uint8_t value) {
+  __asm__ __volatile__("" : "+r"(p) : : "memory");
   const volatile uint8_t* const bytes = static_cast<const volatile uint8_t*>(p);
   for (size_t i = 0; i < size; ++i) {
     if (bytes[i] != value) return false;

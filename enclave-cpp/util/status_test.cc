@@ -60,8 +60,8 @@ TEST(ResultTest, MisuseStopsTheProgram) {
   EXPECT_DEATH((void)*failed, "");
   EXPECT_DEATH((void)failed.value(), "");
   EXPECT_DEATH((void)std::move(failed).value(), "");
-  EXPECT_DEATH(Result<int>(proto::OK), "");
-  EXPECT_DEATH(Result<int>(Status::Ok()), "");
+  EXPECT_DEATH((void)Result<int>{proto::OK}, "");
+  EXPECT_DEATH((void)Result<int>{Status::Ok()}, "");
 }
 
 Status Passes(Status status, int* reached) {
