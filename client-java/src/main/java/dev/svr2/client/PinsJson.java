@@ -25,6 +25,7 @@ import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /** Reader and writer of {@link Pins}. Stateless. */
@@ -34,6 +35,7 @@ final class PinsJson {
   private static final int MINIMUM_MAX_BYTES = 64;
   private static final int ADVISORIES_MAX = 1024;
   private static final Pattern NUMBER = Pattern.compile("0|[1-9][0-9]{0,9}");
+  private static final Pattern PLACE = Pattern.compile(" at line \\d+ column \\d+");
   private static final List<String> KEYS =
       Arrays.asList("measurement", "group", "handshake", "minimums", "advisories", "protected");
   private static final List<String> GROUP_KEYS =
@@ -101,12 +103,18 @@ final class PinsJson {
     } catch (EOFException e) {
       throw new PinsException("pins: the text ends too early");
     } catch (MalformedJsonException e) {
-      throw new PinsException("pins: not valid JSON: " + e.getMessage());
+      throw new PinsException("pins: not valid JSON" + place(e));
     } catch (IOException | IllegalStateException | NumberFormatException e) {
       throw new PinsException("pins: not valid JSON");
     } catch (IllegalArgumentException e) {
       throw new PinsException("pins: " + e.getMessage());
     }
+  }
+
+  /** Only the place out of the reader's message, which speaks to programmers in several lines. */
+  private static String place(MalformedJsonException e) {
+    Matcher place = PLACE.matcher(String.valueOf(e.getMessage()));
+    return place.find() ? place.group() : "";
   }
 
   private static Pins readPins(JsonReader json) throws IOException, PinsException {
