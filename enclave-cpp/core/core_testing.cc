@@ -29,6 +29,13 @@ TestHost::TestHost(const proto::EnclaveConfig& config, uint64_t seed) : env_(see
   core_ = std::move(*core);
 }
 
+void TestHost::SortOnOutput() {
+  env_.SetOutputHandler([this](util::ByteView output) {
+    Sort(output.ToString());
+    return Status::Ok();
+  });
+}
+
 Status TestHost::Input(const proto::HostToEnclaveMessage& message) {
   return InputBytes(message.SerializeAsString());
 }
@@ -42,6 +49,7 @@ Status TestHost::InputBytes(const std::string& bytes) {
 void TestHost::Sort(const std::string& output) {
   proto::EnclaveToHostMessage message;
   SVR2_CHECK(message.ParseFromString(output));
+  util::MutexLock lock(&mutex_);
   for (const proto::EnclaveItem& item : message.items()) {
     switch (item.item_case()) {
       case proto::EnclaveItem::kReply:
@@ -70,6 +78,25 @@ void TestHost::Sort(const std::string& output) {
   }
 }
 
+ClientInbox& TestHost::inbox(uint64_t client_id) {
+  util::MutexLock lock(&mutex_);
+  return inboxes_[client_id];
+}
+
+void TestHost::ForgetInbox(uint64_t client_id) {
+  util::MutexLock lock(&mutex_);
+  inboxes_.erase(client_id);
+}
+
+std::optional<std::string> TestHost::TakeItem(uint64_t client_id) {
+  util::MutexLock lock(&mutex_);
+  std::deque<std::string>& items = inboxes_[client_id].items;
+  if (items.empty()) return std::nullopt;
+  std::string item = std::move(items.front());
+  items.pop_front();
+  return item;
+}
+
 void TestHost::Tick(int ticks) {
   for (int i = 0; i < ticks; ++i) {
     proto::HostToEnclaveMessage message;
@@ -86,6 +113,7 @@ proto::EnclaveReply TestHost::Ask(proto::HostRequest request) {
   *message.add_items()->mutable_request() = std::move(request);
   const Status status = Input(message);
   proto::EnclaveReply reply;
+  util::MutexLock lock(&mutex_);
   const auto found = replies_.find(id);
   if (found == replies_.end()) {
     reply.set_error(status.error());
@@ -174,10 +202,8 @@ bool TestClient::FinishHandshake(const std::string& answer) {
 
 bool TestClient::Handshake() {
   SVR2_CHECK(Send(HandshakeMessage()).ok());
-  if (inbox().items.empty()) return false;
-  const std::string answer = std::move(inbox().items.front());
-  inbox().items.pop_front();
-  return FinishHandshake(answer);
+  const std::optional<std::string> answer = host_->TakeItem(id_);
+  return answer.has_value() && FinishHandshake(*answer);
 }
 
 TestClient TestClient::Connected(TestHost* host, const std::string& backup_id) {
@@ -214,10 +240,9 @@ std::optional<std::string> TestClient::Decrypt(const std::string& ciphertext) {
 
 std::optional<proto::Response> TestClient::Call(const proto::Request& request) {
   if (!Send(Encrypt(request.SerializeAsString())).ok()) return std::nullopt;
-  if (inbox().items.empty()) return std::nullopt;
-  const std::string item = std::move(inbox().items.front());
-  inbox().items.pop_front();
-  const std::optional<std::string> plaintext = Decrypt(item);
+  const std::optional<std::string> item = host_->TakeItem(id_);
+  if (!item.has_value()) return std::nullopt;
+  const std::optional<std::string> plaintext = Decrypt(*item);
   SVR2_CHECK(plaintext.has_value());
   proto::Response response;
   SVR2_CHECK(response.ParseFromString(*plaintext));

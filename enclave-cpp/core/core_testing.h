@@ -6,6 +6,7 @@
 #ifndef SVR2_CORE_CORE_TESTING_H_
 #define SVR2_CORE_CORE_TESTING_H_
 
+#include <atomic>
 #include <deque>
 #include <map>
 #include <memory>
@@ -20,6 +21,7 @@
 #include "noise/handshake.h"
 #include "svr2/boundary.pb.h"
 #include "svr2/client.pb.h"
+#include "util/mutex.h"
 
 namespace svr2::core {
 
@@ -33,13 +35,17 @@ struct ClientInbox {
   Error fin_error = proto::OK;
 };
 
-// One core and all that came out of it. Not thread-safe: for one thread at a time.
+// One core and all that came out of it. For one thread at a time, but see SortOnOutput.
 class TestHost {
  public:
   explicit TestHost(const proto::EnclaveConfig& config = TestConfig(), uint64_t seed = 1);
 
   env::FakeEnv& env() { return env_; }
   Core& core() { return *core_; }
+
+  // From now on output is sorted before Env::Output returns, so that Input, Ask and clients' calls
+  // may come from many threads at once (each client from one). The rest stays for one thread.
+  void SortOnOutput();
 
   // Hands one message in and sorts what comes out.
   Status Input(const proto::HostToEnclaveMessage& message);
@@ -60,8 +66,11 @@ class TestHost {
   uint64_t GetCounter(proto::Counter counter);
   uint64_t GetErrorCount(Error error);
 
-  ClientInbox& inbox(uint64_t client_id) { return inboxes_[client_id]; }
-  void ForgetInbox(uint64_t client_id) { inboxes_.erase(client_id); }
+  // References stay valid until ForgetInbox.
+  ClientInbox& inbox(uint64_t client_id);
+  void ForgetInbox(uint64_t client_id);
+  // The next item for a client, if any.
+  std::optional<std::string> TakeItem(uint64_t client_id);
   std::map<uint64_t, proto::EnclaveReply>& replies() { return replies_; }
   const std::vector<proto::LogLine>& log() const { return log_; }
   const std::optional<Error>& stopped() const { return stopped_; }
@@ -72,7 +81,8 @@ class TestHost {
   env::FakeEnv env_;
   std::unique_ptr<Core> core_;
   uint64_t unix_ms_ = 1'800'000'000'000;
-  uint64_t next_transaction_ = 1;
+  std::atomic<uint64_t> next_transaction_{1};
+  util::Mutex mutex_;  // Guards what follows while several threads call in.
   std::map<uint64_t, proto::EnclaveReply> replies_;
   std::map<uint64_t, ClientInbox> inboxes_;
   std::vector<proto::LogLine> log_;
