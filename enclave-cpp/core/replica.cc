@@ -297,6 +297,9 @@ Status Replica::ApplyCommitted(uint64_t appended, Outcome* outcome) {
     const raft::Output output = raft.TakeOutput();
     if (output.stopped.has_value()) return *output.stopped;
     metrics_->Increment(proto::COUNTER_ENTRIES_DROPPED, output.dropped_entries);
+    // How far entries were handed out is not under the tree; how far they were applied is. Without
+    // this an old value would have them applied twice.
+    if (output.first_committed != raft.applied_index() + 1) return proto::ERROR_INTEGRITY_MISMATCH;
     if (output.first_committed > output.last_committed) return Status::Ok();
     // An entry that lay in memory since an earlier call may have been put back; the one that this
     // call just hashed into the chain was not.
