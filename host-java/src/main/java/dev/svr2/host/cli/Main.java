@@ -68,6 +68,8 @@ public final class Main implements Runnable {
     commandLine.setExecutionExceptionHandler(
         (failure, command, parsed) -> main.report(failure, command.getErr()));
     commandLine.setCaseInsensitiveEnumValuesAllowed(true);
+    // "client backup --data @FILE" means that file's bytes, not a file of arguments (cli.md).
+    commandLine.setExpandAtFiles(false);
     return commandLine;
   }
 
