@@ -41,8 +41,7 @@ final class CliFixture implements AutoCloseable {
   static final String USER = "000102030405060708090a0b0c0d0e0f";
   static final String CREDENTIALS = USER + ":1700000000:00112233445566778899";
 
-  static final Clock CLOCK =
-      Clock.fixed(Instant.ofEpochSecond(1_700_000_000L), ZoneOffset.UTC);
+  static final Clock CLOCK = Clock.fixed(Instant.ofEpochSecond(1_700_000_000L), ZoneOffset.UTC);
 
   StatusRuntimeException evidenceFailure;
   final FakeServer server = new FakeServer(new Control());
