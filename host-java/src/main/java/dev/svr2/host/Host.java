@@ -159,6 +159,11 @@ public final class Host implements AutoCloseable {
     return new HostOperations();
   }
 
+  /** Everything that is measured here. */
+  public HostMetrics metrics() {
+    return metrics;
+  }
+
   /** Completed when the enclave ended by itself; the process should then end. */
   public CompletableFuture<EnclaveRuntime.Termination> termination() {
     return runtime.termination();

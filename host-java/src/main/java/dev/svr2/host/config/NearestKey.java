@@ -12,21 +12,18 @@ final class NearestKey {
   private NearestKey() {}
 
   /**
-   * The known key nearest to {@code path}: the same name in another section, or one within a third
-   * of its length in edits. Empty when nothing is near.
+   * The known key nearest to {@code path}, within a third of its length in edits. A name in another
+   * section, or without one, is as near as one edit. Empty when nothing is near.
    */
   static Optional<String> find(String path, Collection<String> known) {
-    String name = lastName(path);
-    Optional<String> elsewhere =
-        known.stream().filter(key -> lastName(key).equals(name)).min(Comparator.naturalOrder());
-    int limit = Math.max(2, path.length() / 3);
-    Optional<String> near =
-        known.stream()
-            .filter(key -> distance(path, key) <= limit)
-            .min(
-                Comparator.<String>comparingInt(key -> distance(path, key))
-                    .thenComparing(key -> key));
-    return elsewhere.or(() -> near);
+    int limit = Math.max(2, lastName(path).length() / 3);
+    return known.stream()
+        .filter(key -> cost(path, key) <= limit)
+        .min(Comparator.<String>comparingInt(key -> cost(path, key)).thenComparing(key -> key));
+  }
+
+  private static int cost(String path, String key) {
+    return Math.min(distance(path, key), distance(lastName(path), lastName(key)) + 1);
   }
 
   private static String lastName(String path) {
