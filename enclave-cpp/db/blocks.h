@@ -162,6 +162,28 @@ inline uint32_t LowerBound(const Key* keys, uint32_t count, Key key) {
   return count == 1 && keys[base] < key ? base + 1 : base;
 }
 
+// Index of the child whose range holds `key`, in a node that covers [low, high]: of the last of
+// `count` (> 0) ascending lows that is not above `key`; 0 when there is none. Guesses by
+// interpolation, since ids are mostly random, and walks from there: two or three lines of memory
+// instead of the five of a binary search. Ids that an adversary chose make it a linear search of at
+// most kMaxNodeChildren steps. Any values are allowed, in any order: they may have been rolled
+// back.
+inline uint32_t FindChild(const Key* lows, uint32_t count, Key key, Key low, Key high) {
+  uint64_t range = static_cast<uint64_t>((high - low) >> 64);
+  uint64_t offset = static_cast<uint64_t>((key - low) >> 64);
+  // 32 significant bits, so that the product below fits.
+  const int bits = range == 0 ? 0 : 64 - __builtin_clzll(range);
+  const int shift = bits > 32 ? bits - 32 : 0;
+  range >>= shift;
+  offset >>= shift;
+  uint64_t guess = offset <= range ? offset * count / (range + 1) : 0;
+  if (guess >= count) guess = count - 1;
+  uint32_t index = static_cast<uint32_t>(guess);
+  while (index > 0 && lows[index] > key) --index;
+  while (index + 1 < count && lows[index + 1] <= key) ++index;
+  return index;
+}
+
 }  // namespace svr2::db
 
 #endif  // SVR2_DB_BLOCKS_H_

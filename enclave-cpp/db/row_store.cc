@@ -64,18 +64,20 @@ Status RowStore::Init() {
 
 Status RowStore::Descend(Key key, Trail* trail) const {
   uint32_t number = root_;
+  Key low = kMinKey;  // What the node covers, for the interpolation only.
+  Key high = kMaxKey;
   if (height_ > kMaxHeight) return proto::ERROR_INTEGRITY_MISMATCH;
   for (uint32_t level = height_; level-- > 0;) {
     const Node node(nodes_.block(number), node_children_);
     if (node.missing()) return proto::ERROR_INTEGRITY_MISMATCH;
     const uint32_t count = node.head()->count;
     if (count == 0 || count > node_children_) return proto::ERROR_INTEGRITY_MISMATCH;
-    // The last child whose first id is not above the key.
-    const uint32_t index = LowerBound(node.lows() + 1, count - 1, key);
-    const uint32_t next = index + 1;
+    const uint32_t index = FindChild(node.lows(), count, key, low, high);
+    if (index + 1 < count) high = node.lows()[index + 1] - 1;
+    low = node.lows()[index];
     trail->nodes[level] = number;
-    trail->indexes[level] = next < count && node.lows()[next] == key ? next : index;
-    number = node.children()[trail->indexes[level]];
+    trail->indexes[level] = index;
+    number = node.children()[index];
   }
   trail->leaf = number;
   return Status::Ok();

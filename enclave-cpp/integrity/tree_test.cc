@@ -103,7 +103,7 @@ TEST_F(TreeTest, NeedsRandomKeys) {
 TEST_F(TreeTest, AnyOldPieceStopsTheReplica) {
   constexpr uint32_t kSlots = 600;
   constexpr Slot kVictim = 444;
-  const auto fill = [this](Tree* tree) {
+  const auto fill = [](Tree* tree) {
     for (uint32_t i = 0; i < kSlots; ++i) ASSERT_TRUE(tree->Allocate(Content(i)).ok());
   };
   size_t regions = 0;
