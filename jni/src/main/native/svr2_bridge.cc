@@ -70,8 +70,11 @@ struct Slot {
 
 struct Table {
   std::mutex mutex;
-  std::vector<size_t> free;  // Guarded by mutex, as is made.
+  // Guarded by mutex: slots that can be taken again, how many were ever taken, and the enclaves
+  // that aborted with threads inside, kept for ever.
+  std::vector<size_t> free;
   size_t made = 0;
+  std::vector<std::unique_ptr<Backend>> abandoned;
   std::atomic<uint32_t> live{0};
   Slot slots[SVR2_MAX_ENCLAVES];
 };
@@ -236,7 +239,9 @@ uint32_t Destroy(const svr2_enclave* enclave) {
   if (empty) {
     slot.backend.reset();
   } else {
-    static_cast<void>(slot.backend.release());  // Threads still run in it; see svr2_bridge.h.
+    // Threads still run in it; see svr2_bridge.h.
+    std::lock_guard<std::mutex> table_lock(GetTable().mutex);
+    GetTable().abandoned.push_back(std::move(slot.backend));
   }
   slot.state.store((handle.generation + 1) << State::kGenerationShift | State::kClosed);
   slot.changed.notify_all();
