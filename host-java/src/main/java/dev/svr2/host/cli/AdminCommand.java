@@ -180,12 +180,18 @@ final class AdminCommand implements Runnable {
     return switch (status.getCode()) {
       case UNAVAILABLE ->
           new CommandException(
-              ExitStatus.NOT_APPLIED, "no host answers at " + address + ": " + text, e);
+              ExitStatus.NOT_APPLIED, "no host answers at " + address + ": " + rootOf(e, text), e);
       case DEADLINE_EXCEEDED ->
           new CommandException(ExitStatus.UNKNOWN, "no answer in time; it may have been done", e);
       case INVALID_ARGUMENT -> new CommandException(ExitStatus.USAGE, text, e);
       default -> new CommandException(ExitStatus.FAILED, text, e);
     };
+  }
+
+  /** gRPC says "io exception"; what is below it says why. */
+  private static String rootOf(StatusRuntimeException e, String text) {
+    Throwable cause = e.getStatus().getCause();
+    return cause == null || cause.getMessage() == null ? text : cause.getMessage();
   }
 
   private static Map<String, Object> describe(GetStatusResponse status) {

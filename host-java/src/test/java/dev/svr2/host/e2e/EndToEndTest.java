@@ -227,7 +227,7 @@ class EndToEndTest {
         assertThrows(
             StatusRuntimeException.class,
             () -> fixture.control().createGroup(CreateGroupCall.getDefaultInstance()));
-    assertEquals(Status.Code.FAILED_PRECONDITION, e.getStatus().getCode());
+    assertEquals(Status.Code.ALREADY_EXISTS, e.getStatus().getCode());
     assertTrue(status(fixture).getReady());
   }
 
