@@ -142,7 +142,7 @@ class ProcessIT {
 
   @Test
   void theGuessCountHoldsThroughTheCommandLine() throws Exception {
-    String secret = "8f3b1c5d7e9fa0b2c4d6e8f00112a3b4";
+    String secret = "c0ffee5d7e9fa0b2c4d6e8f00112a3b4";
     Result stored = client("backup", "--data", secret, "--tries", "2", "--pin", " 48٢1 ");
     assertEquals(0, stored.exit(), stored.err());
     Result restored = client("restore", "--pin", "4821");
