@@ -94,7 +94,7 @@ class Leaf {
     return (BodiesOffset(rows) + rows * sizeof(RowBody) + 63) / 64 * 64;
   }
 
-  Leaf() = default;
+  Leaf() = default;  // missing().
   Leaf(uint8_t* block, uint32_t rows)
       : block_(block),
         keys_(static_cast<Key*>(static_cast<void*>(block + KeysOffset(rows)))),

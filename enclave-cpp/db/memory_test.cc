@@ -198,7 +198,7 @@ TEST_F(MemoryTest, AnyAllocationMayFailInReserve) {
 // What was reserved is applied without one allocation, at the worst places: each insert meets a
 // leaf, and at first a node, that is full.
 TEST_F(MemoryTest, ReservedBackupsAlwaysApply) {
-  const std::pair<uint32_t, uint32_t> shapes[] = {{4, 4}, {6, 4}, {4, 8}, {32, 128}};
+  const std::pair<uint32_t, uint32_t> shapes[] = {{4, 4}, {6, 4}, {4, 8}, {22, 100}};
   for (const auto& [leaf_rows, node_children] : shapes) {
     for (const uint64_t existing : {0u, 3u, 64u, 1000u, 5000u}) {
       for (const uint64_t backups : {1u, 2u, 30u, 1000u}) {
@@ -300,8 +300,8 @@ TEST_F(MemoryTest, MillionRows) {
 
 // Rows that come in key order, as they will from a joining replica's source, fill their leaves.
 TEST_F(MemoryTest, RowsInOrderFillTheirLeaves) {
-  Make(32, 128);
-  for (uint64_t i = 0; i < 32000; ++i) Add(i);
+  Make(22, 100);
+  for (uint64_t i = 0; i < 22000; ++i) Add(i);
   EXPECT_EQ(DatabasePeer::Leaves(database_.get()), 1000u);
   EXPECT_EQ(DatabasePeer::Check(database_.get()), "");
 }

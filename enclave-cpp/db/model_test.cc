@@ -152,7 +152,8 @@ TEST_P(ModelTest, EqualsTheModel) {
 INSTANTIATE_TEST_SUITE_P(Shapes, ModelTest,
                          testing::Values(Shape{4, 4, 60, 30000}, Shape{4, 4, 3000, 60000},
                                          Shape{6, 8, 3000, 60000}, Shape{16, 6, 5000, 60000},
-                                         Shape{32, 128, 20000, 100000}));
+                                         Shape{22, 100, 20000, 100000},
+                                         Shape{64, 128, 20000, 50000}));
 
 }  // namespace
 }  // namespace svr2::db

@@ -9,11 +9,17 @@
 namespace svr2::integrity {
 
 namespace {
-constexpr std::align_val_t kAlignment{64};
+
+std::align_val_t Alignment(size_t bytes) {
+  return std::align_val_t{bytes >= Memory::kPageAlignedBytes ? 4096u : 64u};
 }
 
-void* HeapMemory::Allocate(size_t bytes) { return ::operator new(bytes, kAlignment, std::nothrow); }
+}  // namespace
 
-void HeapMemory::Free(void* block, size_t) { ::operator delete(block, kAlignment); }
+void* HeapMemory::Allocate(size_t bytes) {
+  return ::operator new(bytes, Alignment(bytes), std::nothrow);
+}
+
+void HeapMemory::Free(void* block, size_t bytes) { ::operator delete(block, Alignment(bytes)); }
 
 }  // namespace svr2::integrity

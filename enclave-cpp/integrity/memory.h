@@ -14,10 +14,13 @@ namespace svr2::integrity {
 // Thread-safety is the implementation's to state; callers serialize calls per owner.
 class Memory {
  public:
+  static constexpr size_t kPageAlignedBytes = 65536;
+
   virtual ~Memory() = default;
 
-  // `bytes` (> 0) bytes aligned to a cache line of 64 bytes, contents undefined; nullptr when there
-  // are none.
+  // `bytes` (> 0) bytes, contents undefined; nullptr when there are none. Aligned to a cache line
+  // of 64 bytes; from kPageAlignedBytes on to a page of 4096, so that what is laid out in whole
+  // fractions of a page never needs two of them.
   virtual void* Allocate(size_t bytes) = 0;
 
   // Gives back what Allocate(bytes) returned. Does not wipe: the owner has.
