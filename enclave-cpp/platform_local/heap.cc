@@ -281,7 +281,7 @@ void Heap::Free(void* block) {
 
 size_t Heap::UsableBytes(const void* block) {
   const Page& page = page_table_[PageOf(block)];
-  if (page.kind == kSlab) return SlotBytes(page.slot_size);
+  if (page.kind == kSlab) return SlotBytes(page_table_[page.first].slot_size);
   SVR2_CHECK(page.kind == kLargeBlock);
   return size_t{page.run_pages} * kPageBytes;
 }
