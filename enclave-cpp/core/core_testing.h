@@ -8,10 +8,12 @@
 
 #include <atomic>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "client/session.h"
@@ -46,6 +48,8 @@ class TestHost {
   // From now on output is sorted before Env::Output returns, so that Input, Ask and clients' calls
   // may come from many threads at once (each client from one). The rest stays for one thread.
   void SortOnOutput();
+  // Sees each output message before it is sorted.
+  void WatchOutput(std::function<void(const std::string&)> watch) { watch_ = std::move(watch); }
 
   // Hands one message in and sorts what comes out.
   Status Input(const proto::HostToEnclaveMessage& message);
@@ -69,6 +73,7 @@ class TestHost {
   // References stay valid until ForgetInbox.
   ClientInbox& inbox(uint64_t client_id);
   void ForgetInbox(uint64_t client_id);
+  void ForgetInboxes();
   // The next item for a client, if any.
   std::optional<std::string> TakeItem(uint64_t client_id);
   std::map<uint64_t, proto::EnclaveReply>& replies() { return replies_; }
@@ -79,6 +84,7 @@ class TestHost {
   void Sort(const std::string& output);
 
   env::FakeEnv env_;
+  std::function<void(const std::string&)> watch_;
   std::unique_ptr<Core> core_;
   uint64_t unix_ms_ = 1'800'000'000'000;
   std::atomic<uint64_t> next_transaction_{1};
