@@ -88,7 +88,7 @@ TEST(CommandTest, ExactBytes) {
 // protocol.md §2: "Sizes outside the limits are refused before anything enters the log."
 TEST(CommandTest, SizesOutsideTheLimitsAreRefused) {
   const util::Bytes data = MakeData(1, 32);
-  const util::Bytes data15(15), data49(49), empty;
+  const util::Bytes data15(15), data49(49), empty{};
   const std::vector<Command> bad = {
       Backup(data15),
       Backup(data49),
@@ -193,7 +193,7 @@ TEST(PinVerifierTest, BoundToGroupIdAndPin) {
 
 TEST(PinVerifierTest, RefusesOtherSizes) {
   const PinKey key;
-  const util::Bytes b31(31), b32(32), b33(33), b15(15), none;
+  const util::Bytes b31(31), b32(32), b33(33), b15(15), none{};
   EXPECT_EQ(MakePinVerifier(key, kId, b31).error(), proto::ERROR_DB_BAD_SIZE);
   EXPECT_EQ(MakePinVerifier(key, kId, b33).error(), proto::ERROR_DB_BAD_SIZE);
   EXPECT_EQ(MakePinVerifier(key, kId, none).error(), proto::ERROR_DB_BAD_SIZE);

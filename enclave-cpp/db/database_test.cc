@@ -55,7 +55,7 @@ class DatabaseTest : public testing::Test {
   const Verifier wrong_ = MakeVerifier(2);
   const util::Bytes data_ = MakeData(1);
   const util::Bytes other_data_ = MakeData(2);
-  const util::Bytes none_;
+  const util::Bytes none_{};
 };
 
 // "The row's key is the client's authenticated id (16 bytes)."
