@@ -79,6 +79,7 @@ public final class FakeEnclave implements EnclaveHandle {
   private final int maxThreads;
   private final AtomicLong lastClientId = new AtomicLong(100);
   private volatile boolean hasGroup;
+  private volatile boolean keepMessages = true;
 
   public FakeEnclave(OutputHandler output, int maxThreads) {
     this.output = output;
@@ -88,10 +89,21 @@ public final class FakeEnclave implements EnclaveHandle {
   /** A loader that keeps what it loads. */
   public static final class Loader implements EnclaveRuntime.Loader {
     public volatile FakeEnclave enclave;
+    private final boolean keepMessages;
+
+    public Loader() {
+      this(true);
+    }
+
+    /** Benchmarks do not keep the messages that they send. */
+    public Loader(boolean keepMessages) {
+      this.keepMessages = keepMessages;
+    }
 
     @Override
     public EnclaveHandle load(OutputHandler output) {
       enclave = new FakeEnclave(output, 4);
+      enclave.keepMessages = keepMessages;
       return enclave;
     }
   }
@@ -113,7 +125,7 @@ public final class FakeEnclave implements EnclaveHandle {
     try {
       if (message.getItems(0).hasTick()) {
         ticks.incrementAndGet();
-      } else {
+      } else if (keepMessages) {
         messages.add(message);
       }
       gate.enter(message);

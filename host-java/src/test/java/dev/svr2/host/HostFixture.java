@@ -68,12 +68,17 @@ public final class HostFixture implements AutoCloseable {
 
   /** Starts a host with a whole configuration. */
   public static HostFixture startWith(String text, EnclaveRuntime.Loader loader) throws Exception {
-    HostConfig config = config(text);
+    HostConfig config = parse(text);
     Logs logs = Logs.configure(config.log());
     return new HostFixture(Host.start(config, logs, loader, InstantSource.system()));
   }
 
-  private static HostConfig config(String text) throws ConfigException {
+  /** {@link #CONFIG} and more lines, read. */
+  public static HostConfig config(String more) throws ConfigException {
+    return parse(CONFIG + more);
+  }
+
+  private static HostConfig parse(String text) throws ConfigException {
     return ConfigLoader.parse(
         "test.yaml", Path.of("/nowhere"), text, Map.of("AUTH_SECRET", SECRET));
   }

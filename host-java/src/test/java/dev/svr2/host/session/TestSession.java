@@ -26,6 +26,15 @@ final class TestSession implements ClientResponseObserver<SessionItem, SessionIt
   private final BlockingQueue<ByteString> items = new LinkedBlockingQueue<>();
   private final CompletableFuture<Throwable> end = new CompletableFuture<>();
   private ClientCallStreamObserver<SessionItem> requests;
+  private boolean readsOn = true;
+
+  /** Opens a session that reads its first item and no more. */
+  static TestSession openAndStopReading(ClientServiceGrpc.ClientServiceStub stub) {
+    TestSession session = new TestSession();
+    session.readsOn = false;
+    var unused = stub.session(session);
+    return session;
+  }
 
   /** Opens a session; its first item comes with {@link #next}. */
   static TestSession open(ClientServiceGrpc.ClientServiceStub stub) {
@@ -37,6 +46,9 @@ final class TestSession implements ClientResponseObserver<SessionItem, SessionIt
   @Override
   public void beforeStart(ClientCallStreamObserver<SessionItem> stream) {
     requests = stream;
+    if (!readsOn) {
+      stream.disableAutoRequestWithInitial(1);
+    }
   }
 
   @Override
