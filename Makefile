@@ -19,7 +19,7 @@ MVN := mvn -B -ntp
 # Maven's own output is long; only warnings, errors and test counts matter here.
 MVN_ARGS ?=
 
-BUILD_PACKAGES := g++ make pkg-config protobuf-compiler libprotobuf-dev libsodium-dev libssl-dev openssl \
+BUILD_PACKAGES := g++ make pkg-config dpkg-dev protobuf-compiler libprotobuf-dev libsodium-dev libssl-dev openssl \
   openjdk-17-jdk-headless maven
 TEST_PACKAGES := libgtest-dev libgmock-dev nlohmann-json3-dev clang clang-format libclang-rt-14-dev
 BENCH_PACKAGES := libbenchmark-dev
