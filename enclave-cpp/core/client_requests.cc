@@ -203,7 +203,6 @@ void Core::Deliver(Outcome* outcome, Call* call) {
     } else if (completion.kind == Completion::Kind::kUnknown) {
       metrics_.Increment(proto::COUNTER_CLIENT_REQUESTS_UNKNOWN);
     }
-    metrics_.CountError(completion.error);
     if (completion.origin.session != nullptr) {
       DeliverToSession(completion, call);
     } else {
@@ -225,6 +224,7 @@ void Core::DeliverToSession(const Completion& completion, Call* call) {
     client::OutItem item;
     status = EncryptResponse(completion.effect, session.get(), tree_.get(), &item.data);
     if (status.ok()) {
+      metrics_.CountError(completion.error);  // An answer that reads ERROR.
       session->set_busy(false);
       call->output.AddClientItem(session, std::move(item));
       return;
