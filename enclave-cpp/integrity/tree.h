@@ -44,7 +44,7 @@ class Tree {
   Tree(const Tree&) = delete;
   Tree& operator=(const Tree&) = delete;
 
-  // Puts a new content under the tree. Contents may have any size; up to 240 bytes are fastest.
+  // Puts a new content under the tree. Contents may have any size; up to 1,024 bytes are fastest.
   // Fails with ERROR_INTEGRITY_FULL, ERROR_OUT_OF_MEMORY or ERROR_INTEGRITY_MISMATCH.
   Result<Slot> Allocate(util::ByteView content) SVR2_EXCLUDES(mutex_);
 

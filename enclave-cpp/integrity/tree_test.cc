@@ -33,7 +33,7 @@ class TreeTest : public testing::Test {
 };
 
 TEST_F(TreeTest, HoldsContentsOfAnySize) {
-  for (const size_t size : {0u, 1u, 24u, 239u, 240u, 241u, 5000u}) {
+  for (const size_t size : {0u, 1u, 24u, 1023u, 1024u, 1025u, 5000u}) {
     std::string content(size, 'x');
     const Slot slot = tree_->Allocate(content).value();
     EXPECT_TRUE(tree_->Verify(slot, content).ok()) << size;
