@@ -89,9 +89,14 @@ class Session {
   // ERROR_INTEGRITY_MISMATCH when they were altered. Harmless when closed already.
   Status Close(integrity::Tree* tree) SVR2_REQUIRES(mutex_);
 
-  // A request was decrypted and its response has not yet been encrypted.
+  // A request was decrypted, in tick `busy_since`, and its response has not yet been encrypted.
   bool busy() const SVR2_REQUIRES(mutex_) { return busy_; }
-  void set_busy(bool busy) SVR2_REQUIRES(mutex_) { busy_ = busy; }
+  uint64_t busy_since() const SVR2_REQUIRES(mutex_) { return busy_since_; }
+  void BeginRequest(uint64_t now_tick) SVR2_REQUIRES(mutex_) {
+    busy_ = true;
+    busy_since_ = now_tick;
+  }
+  void EndRequest() SVR2_REQUIRES(mutex_) { busy_ = false; }
 
   // Order of output (design.md §3): while one thread has items of this session in a message that
   // the host has not yet taken, others leave theirs in the outbox. Claim returns true when `owner`
@@ -113,6 +118,7 @@ class Session {
   util::Mutex mutex_;
   Phase phase_ SVR2_GUARDED_BY(mutex_) = Phase::kHandshake;
   bool busy_ SVR2_GUARDED_BY(mutex_) = false;
+  uint64_t busy_since_ SVR2_GUARDED_BY(mutex_) = 0;
   // Whose message holds items of this session that the host has not yet taken; null when none.
   const void* sending_ SVR2_GUARDED_BY(mutex_) = nullptr;
   // Until the handshake is through.

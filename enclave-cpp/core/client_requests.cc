@@ -3,6 +3,8 @@
 // Core's part for clients: handshakes, requests in, answers out. What a client may be told about a
 // request is the table in protocol.md §3; when in doubt the answer is "unknown".
 
+#include <google/protobuf/arena.h>
+
 #include <new>
 #include <utility>
 #include <vector>
@@ -16,10 +18,14 @@ namespace svr2::core {
 
 namespace {
 
+// Room for a request with all its strings, so that the usual one takes little from the heap.
+constexpr size_t kRequestBlockBytes = 1024;
+
 // Sessions closed for idleness in one tick; the rest follow in the next ones.
 constexpr size_t kMaxIdleClosesPerTick = 1024;
 
-// Wipes what a parsed request held.
+// Wipes what a parsed request held. Only for one whose parsing returned: after an exception the
+// message may say that a part is there which could not be made.
 class RequestWiper {
  public:
   explicit RequestWiper(proto::Request* request) : request_(request) {}
@@ -107,7 +113,7 @@ void Core::HandleClientMessage(const std::shared_ptr<client::Session>& session, 
       case client::Session::Phase::kOpen:
         status = session->busy() ? Status(proto::ERROR_CLIENT_BUSY)
                                  : session->Decrypt(tree_.get(), data, &plaintext);
-        if (status.ok()) session->set_busy(true);
+        if (status.ok()) session->BeginRequest(now_tick_.load(std::memory_order_relaxed));
         break;
     }
   }
@@ -120,7 +126,7 @@ void Core::HandleClientMessage(const std::shared_ptr<client::Session>& session, 
     status = AddRequest(session, plaintext, call);
     if (!status.ok()) {
       util::MutexLock lock(session->mutex());
-      session->set_busy(false);  // Nothing of it is in any log.
+      session->EndRequest();  // Nothing of it is in any log.
     }
   }
   if (status.ok()) return;
@@ -135,11 +141,17 @@ void Core::HandleClientMessage(const std::shared_ptr<client::Session>& session, 
 // Checks one decrypted request and adds it to the call's batch.
 Status Core::AddRequest(const std::shared_ptr<client::Session>& session,
                         const util::SecretBytes& plaintext, Call* call) {
-  proto::Request request;
+  // On an arena, since the destructor of a message on the heap is not safe when memory ran out.
+  alignas(8) char block[kRequestBlockBytes];
+  const util::ScopedWipe wipe(block, sizeof(block));
+  google::protobuf::ArenaOptions options;
+  options.initial_block = block;
+  options.initial_block_size = sizeof(block);
+  google::protobuf::Arena arena(options);
+  auto& request = *google::protobuf::Arena::CreateMessage<proto::Request>(&arena);
+  const bool parsed = request.ParseFromArray(plaintext.data(), static_cast<int>(plaintext.size()));
   RequestWiper wiper(&request);
-  if (!request.ParseFromArray(plaintext.data(), static_cast<int>(plaintext.size()))) {
-    return proto::ERROR_CLIENT_MALFORMED_REQUEST;
-  }
+  if (!parsed) return proto::ERROR_CLIENT_MALFORMED_REQUEST;
   const db::PinKey* pin_key = replica_.pin_key();
   if (pin_key == nullptr) return proto::ERROR_CORE_STOPPED;  // Sessions begin after the group.
   db::Command command;
@@ -225,7 +237,7 @@ void Core::DeliverToSession(const Completion& completion, Call* call) {
     status = EncryptResponse(completion.effect, session.get(), tree_.get(), &item.data);
     if (status.ok()) {
       metrics_.CountError(completion.error);  // An answer that reads ERROR.
-      session->set_busy(false);
+      session->EndRequest();
       call->output.AddClientItem(session, std::move(item));
       return;
     }
@@ -292,16 +304,20 @@ void Core::HandleClientClose(const proto::ClientClose& close) {
 
 void Core::ExpireSessions(Call* call) {
   std::vector<std::shared_ptr<client::Session>> idle;
-  sessions_.TakeIdle(now_tick_.load(std::memory_order_relaxed), kMaxIdleClosesPerTick, &idle);
+  const uint64_t now = now_tick_.load(std::memory_order_relaxed);
+  sessions_.TakeIdle(now, kMaxIdleClosesPerTick, &idle);
   for (const std::shared_ptr<client::Session>& session : idle) {
     bool busy;
+    bool lost;
     {
       util::MutexLock lock(session->mutex());
       busy = session->busy();
+      // A request that waits has a time limit of its own. Only where memory ran out was it lost.
+      lost = busy && now > session->busy_since() + settings_.client_request_timeout_ticks;
     }
-    // A request that waits has a time limit of its own.
-    if (busy) continue;
-    CloseSession(session, proto::CLOSE_REASON_NORMAL, proto::ERROR_CLIENT_IDLE, call);
+    if (busy && !lost) continue;
+    CloseSession(session, lost ? proto::CLOSE_REASON_UNKNOWN : proto::CLOSE_REASON_NORMAL,
+                 lost ? proto::ERROR_CORE_REQUEST_TIMEOUT : proto::ERROR_CLIENT_IDLE, call);
   }
 }
 

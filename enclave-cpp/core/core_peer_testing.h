@@ -36,9 +36,9 @@ class ReplicaPeer {
   static std::optional<Error>* stopped(Replica* replica) SVR2_NO_THREAD_SAFETY_ANALYSIS {
     return &replica->stopped_;
   }
-  // Requests and transactions that wait for an answer.
+  // Entries whose requests wait for an answer.
   static size_t waiting(Replica* replica) SVR2_NO_THREAD_SAFETY_ANALYSIS {
-    return replica->waiting_.size() + replica->transactions_.size();
+    return replica->waiting_.size();
   }
   static bool Locked(Replica* replica) SVR2_NO_THREAD_SAFETY_ANALYSIS {
     if (!replica->mutex_.TryLock()) return true;

@@ -48,6 +48,8 @@ class TestHost {
   // From now on output is sorted before Env::Output returns, so that Input, Ask and clients' calls
   // may come from many threads at once (each client from one). The rest stays for one thread.
   void SortOnOutput();
+  // Sorts one output message, for handlers of a test's own.
+  void Collect(const std::string& output) { Sort(output); }
   // Sees each output message before it is sorted.
   void WatchOutput(std::function<void(const std::string&)> watch) { watch_ = std::move(watch); }
 

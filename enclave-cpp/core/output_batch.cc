@@ -34,16 +34,20 @@ OutputBatch::~OutputBatch() {
 }
 
 void OutputBatch::AppendClientItem(uint64_t client_id, client::OutItem item) {
-  client_bytes_ += item.data.size();
-  proto::ClientOutput* out = message_->add_items()->mutable_client();
+  // Complete before it is added: should memory run out in between, no half item is left.
+  auto* out = google::protobuf::Arena::CreateMessage<proto::ClientOutput>(&arena_);
   out->set_client_id(client_id);
   out->set_data(std::move(item.data));
   out->set_fin(item.fin);
   out->set_error(item.error);
+  message_->add_items()->unsafe_arena_set_allocated_client(out);
+  client_bytes_ += out->data().size();
 }
 
 void OutputBatch::AddClientItem(const std::shared_ptr<client::Session>& session,
                                 client::OutItem item) {
+  // Room first: a claim that memory ran out on would never end.
+  if (claimed_.size() == claimed_.capacity()) claimed_.reserve(2 * claimed_.size() + 1);
   bool already = false;
   if (!session->ClaimOutput(this, &already)) {
     session->LeaveInOutbox(std::move(item));

@@ -107,7 +107,11 @@ Result<proto::RaftGroupConfig> Replica::Found(Outcome* outcome) {
 
 void Replica::Tick(uint64_t unix_ms, uint64_t now_tick, Outcome* outcome) {
   util::MutexLock lock(&mutex_);
-  if (stopped_.has_value()) return;
+  if (stopped_.has_value()) {
+    // Said again, should the call that stopped it have found no memory to say so.
+    outcome->stopped = stopped_;
+    return;
+  }
   clock_.SetOwn(unix_ms);
   if (group_ == nullptr) return;
   try {

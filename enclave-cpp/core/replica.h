@@ -37,7 +37,7 @@ namespace svr2::core {
 // What a call on the replica brought about, for the caller to act on without the lock.
 struct Outcome {
   std::vector<Completion> completions;
-  // Set once, by the call that stopped the replica for good.
+  // Set by the call that stopped the replica for good, and by each tick after it.
   std::optional<Error> stopped;
 };
 

@@ -17,16 +17,22 @@ Status RequestBatch::Add(const db::Command& command, Origin origin) {
         next_request_->fetch_add(kMaxEntryCommands, std::memory_order_relaxed);
     part.writer.emplace(&part.entry.payload, tag_, part.entry.first_request);
   }
-  // Before the command, so that a failed allocation leaves both alike.
-  part.entry.origins.push_back(std::move(origin));
-  const Status status = part.writer->Add(command);
-  if (!status.ok()) part.entry.origins.pop_back();
-  return status;
+  // Room first, so that a failed allocation leaves as many commands as origins.
+  std::vector<Origin>& origins = part.entry.origins;
+  if (origins.size() == origins.capacity()) origins.reserve(2 * origins.size() + 1);
+  SVR2_RETURN_IF_ERROR(part.writer->Add(command));
+  origins.push_back(std::move(origin));
+  return Status::Ok();
 }
 
 std::optional<EntryInTheMaking> RequestBatch::Part::Take() {
   if (!writer.has_value()) return std::nullopt;
   writer.reset();
+  // Memory ran out at its first command.
+  if (entry.origins.empty()) {
+    entry = EntryInTheMaking();
+    return std::nullopt;
+  }
   return std::exchange(entry, EntryInTheMaking());
 }
 

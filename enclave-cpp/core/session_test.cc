@@ -114,16 +114,38 @@ TEST(SessionTest, ABusySessionIsNotIdle) {
   host.Found();
   TestClient client = TestClient::Connected(&host, BackupIdOf(1));
   const auto session = CorePeer::session(&host.core(), client.id());
-  const auto set_busy = [&session](bool busy) {
+  const auto begin = [&session] {  // As while its request waits for a quorum.
     util::MutexLock lock(session->mutex());
-    session->set_busy(busy);
+    session->BeginRequest(1);
   };
-  set_busy(true);  // As while its request waits for a quorum.
+  begin();
   host.Tick(20);
   EXPECT_FALSE(client.inbox().fin.has_value());
-  set_busy(false);
+  {
+    util::MutexLock lock(session->mutex());
+    session->EndRequest();
+  }
   host.Tick(5);
   EXPECT_EQ(client.inbox().fin, proto::CLOSE_REASON_NORMAL);
+}
+
+// Regression: a session whose request was lost when memory ran out stayed for ever.
+TEST(SessionTest, ASessionWhoseRequestWasLostEndsAsUnknown) {
+  proto::EnclaveConfig config = TestConfig();
+  config.set_session_idle_ticks(5);
+  config.set_client_request_timeout_ticks(7);
+  TestHost host(config);
+  host.Found();
+  TestClient client = TestClient::Connected(&host, BackupIdOf(1));
+  {
+    const auto session = CorePeer::session(&host.core(), client.id());
+    util::MutexLock lock(session->mutex());
+    session->BeginRequest(1);
+  }
+  host.Tick(7);
+  EXPECT_FALSE(client.inbox().fin.has_value());
+  host.Tick(5);
+  ExpectFin(client, &host, proto::CLOSE_REASON_UNKNOWN, proto::ERROR_CORE_REQUEST_TIMEOUT);
 }
 
 // §1: "one incoming item ≤ 128 KiB".

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The heap runs out at the n-th allocation, for each n, during each kind of input. The core then
+// refuses, or stops for good, but never crashes, never answers wrongly, never forgets a counted
+// guess and never keeps a session or a transaction that nobody will answer.
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <functional>
+#include <new>
+
+#include "core/core_peer_testing.h"
+#include "core/core_testing.h"
+
+namespace {
+
+// Allocations of this thread until one fails; negative: none does.
+thread_local int64_t allocations_left = -1;
+thread_local bool allocation_failed = false;
+
+bool Fails() {
+  if (allocations_left < 0) return false;
+  if (allocations_left-- > 0) return false;
+  allocation_failed = true;  // Once only: what follows finds memory again.
+  return true;
+}
+
+void* Take(std::size_t size) {
+  if (Fails()) return nullptr;
+  return std::malloc(size == 0 ? 1 : size);
+}
+
+}  // namespace
+
+// For the whole test program; off unless a test turns it on.
+void* operator new(std::size_t size) {
+  void* const block = Take(size);
+  if (block == nullptr) throw std::bad_alloc();
+  return block;
+}
+void* operator new[](std::size_t size) { return ::operator new(size); }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return Take(size); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return Take(size); }
+void operator delete(void* block) noexcept { std::free(block); }
+void operator delete[](void* block) noexcept { std::free(block); }
+void operator delete(void* block, std::size_t) noexcept { std::free(block); }
+void operator delete[](void* block, std::size_t) noexcept { std::free(block); }
+void operator delete(void* block, const std::nothrow_t&) noexcept { std::free(block); }
+void operator delete[](void* block, const std::nothrow_t&) noexcept { std::free(block); }
+
+namespace svr2::core {
+namespace {
+
+const char kData[] = "a secret of 32 bytes, quite enou";
+constexpr uint32_t kTries = 5;
+constexpr int kMostAllocations = 3000;
+
+proto::EnclaveConfig ShortWaits() {
+  proto::EnclaveConfig config = TestConfig();
+  config.set_session_idle_ticks(10);
+  config.set_client_request_timeout_ticks(5);
+  config.set_attestation_refresh_ticks(3);
+  return config;
+}
+
+// Row 1 exposed, a client of it connected, one of another row, too.
+struct Scene {
+  Scene() : host(ShortWaits()) {
+    host.Found();
+    clients.push_back(TestClient::Connected(&host, BackupIdOf(1)));
+    clients.push_back(TestClient::Connected(&host, BackupIdOf(2)));
+    SVR2_CHECK(clients[0].Call(BackupOf(kData, "1234", kTries)).has_value());
+    SVR2_CHECK(clients[0].Call(ExposeOf(kData)).has_value());
+  }
+  void AddRequest(proto::HostToEnclaveMessage* message, size_t client,
+                  const proto::Request& request) {
+    proto::ClientInput* input = message->add_items()->mutable_client();
+    input->set_client_id(clients[client].id());
+    input->set_data(clients[client].Encrypt(request.SerializeAsString()));
+  }
+  std::optional<proto::Response> Answer(size_t client) {
+    const auto item = host.TakeItem(clients[client].id());
+    if (!item.has_value()) return std::nullopt;
+    const auto plaintext = clients[client].Decrypt(*item);
+    proto::Response response;
+    if (!plaintext.has_value() || !response.ParseFromString(*plaintext)) return std::nullopt;
+    return response;
+  }
+
+  TestHost host;
+  std::vector<TestClient> clients;
+};
+
+// Hands in the message with the n-th allocation failing. Only the core's own allocations are meant:
+// the fake outside collects output only after.
+Status InputFailingAt(Scene* scene, const std::string& bytes, int64_t n) {
+  scene->host.env().SetOutputHandler([scene](util::ByteView output) {
+    const int64_t left = std::exchange(allocations_left, -1);
+    scene->host.Collect(output.ToString());
+    allocations_left = left;
+    return Status::Ok();
+  });
+  allocation_failed = false;
+  allocations_left = n;
+  const Status status = scene->host.core().Input(bytes);
+  allocations_left = -1;
+  return status;
+}
+
+// What must hold after any failure. Tries are at most `most`, at least `least`.
+void ExpectSound(Scene* scene, uint32_t least, uint32_t most) {
+  Core* const core = &scene->host.core();
+  ASSERT_FALSE(CorePeer::Locked(core));
+  if (scene->host.Input(proto::HostToEnclaveMessage()).error() == proto::ERROR_CORE_STOPPED) {
+    EXPECT_TRUE(CorePeer::db(core)->stopped());
+    return;
+  }
+  // Nobody waits for ever: sessions that got no answer end.
+  scene->host.Tick(25);
+  if (*CorePeer::stopped(core)) return;
+  EXPECT_EQ(CorePeer::sessions(core)->sessions(), 0u);
+  EXPECT_EQ(CorePeer::sessions(core)->pending_handshakes(), 0u);
+  EXPECT_EQ(ReplicaPeer::waiting(CorePeer::replica(core)), 0u);
+  TestClient fresh = TestClient::Connected(&scene->host, BackupIdOf(1));
+  const auto row = fresh.Call(TriesOf());
+  ASSERT_TRUE(row.has_value());
+  EXPECT_LE(row->tries().tries(), most);
+  EXPECT_GE(row->tries().tries(), least);
+  if (least > 0) {
+    EXPECT_EQ(fresh.Call(RestoreOf("1234"))->restore().data(), kData);
+  }
+}
+
+// Runs `make`'s message with each allocation failing in turn, until none does.
+void FailEachAllocation(const std::function<void(Scene*, proto::HostToEnclaveMessage*)>& make,
+                        uint32_t least, uint32_t most,
+                        const std::function<void(Scene*)>& judge = {}) {
+  int n = 0;
+  for (allocation_failed = true; allocation_failed; ++n) {
+    ASSERT_LT(n, kMostAllocations);
+    SCOPED_TRACE(n);
+    Scene scene;
+    proto::HostToEnclaveMessage message;
+    make(&scene, &message);
+    const Status status = InputFailingAt(&scene, message.SerializeAsString(), n);
+    const bool failed = allocation_failed;
+    ASSERT_TRUE(failed || status.ok());
+    if (judge) judge(&scene);
+    ASSERT_NO_FATAL_FAILURE(ExpectSound(&scene, least, most));
+    if (testing::Test::HasFailure()) return;
+    allocation_failed = failed;
+  }
+  std::printf("%d allocations failed in turn\n", n - 1);
+}
+
+TEST(MemoryTest, DuringARestore) {
+  FailEachAllocation(
+      [](Scene* scene, auto* message) { scene->AddRequest(message, 0, RestoreOf("wrong")); },
+      kTries - 1, kTries,
+      [](Scene* scene) {
+        const auto answer = scene->Answer(0);
+        if (!answer.has_value()) return;
+        EXPECT_TRUE(answer->restore().status() == proto::RestoreResponse::PIN_MISMATCH ||
+                    answer->restore().status() == proto::RestoreResponse::ERROR);
+      });
+}
+
+// §3's table: what was told as "not applied" was not.
+TEST(MemoryTest, DuringABackupOfANewRow) {
+  FailEachAllocation(
+      [](Scene* scene, auto* message) {
+        scene->AddRequest(message, 1, BackupOf(kData, "9999", 3));
+      },
+      kTries, kTries,
+      [](Scene* scene) {
+        if (*CorePeer::stopped(&scene->host.core())) return;
+        const auto& fin = scene->clients[1].inbox().fin;
+        if (fin == proto::CLOSE_REASON_NOT_APPLIED) {
+          EXPECT_EQ(CorePeer::db(&scene->host.core())->rows(), 1u);
+        }
+        if (scene->Answer(1).has_value()) {
+          EXPECT_EQ(CorePeer::db(&scene->host.core())->rows(), 2u);
+        }
+      });
+}
+
+TEST(MemoryTest, DuringABatchOfRequestsAndADelete) {
+  FailEachAllocation(
+      [](Scene* scene, auto* message) {
+        scene->AddRequest(message, 0, RestoreOf("wrong"));
+        scene->AddRequest(message, 1, BackupOf(kData, "9999", 3));
+        message->add_items()->mutable_request()->set_id(77);
+        message->mutable_items(2)->mutable_request()->mutable_delete_backup()->set_backup_id(
+            BackupIdOf(2));
+      },
+      kTries - 1, kTries);
+}
+
+// More than the blocks on the stack hold, so that messages grow onto the heap half way.
+TEST(MemoryTest, DuringALargeBatch) {
+  FailEachAllocation(
+      [](Scene* scene, auto* message) {
+        while (scene->clients.size() < 80) {
+          scene->clients.push_back(
+              TestClient::Connected(&scene->host, BackupIdOf(scene->clients.size() + 1)));
+        }
+        for (size_t i = 1; i < scene->clients.size(); ++i) {
+          scene->AddRequest(message, i, i % 2 == 0 ? TriesOf() : BackupOf(kData, "9", 3));
+          if (i % 10 != 0) continue;
+          proto::HostRequest* request = message->add_items()->mutable_request();
+          request->set_id(1000 + i);
+          request->mutable_status();
+        }
+        scene->AddRequest(message, 0, RestoreOf("wrong"));
+      },
+      kTries - 1, kTries);
+}
+
+TEST(MemoryTest, WhileAClientConnects) {
+  FailEachAllocation(
+      [](Scene*, auto* message) {
+        message->add_items()->mutable_request()->set_id(77);
+        message->mutable_items(0)->mutable_request()->mutable_new_client()->set_backup_id(
+            BackupIdOf(3));
+      },
+      kTries, kTries);
+}
+
+TEST(MemoryTest, DuringAHandshake) {
+  FailEachAllocation(
+      [](Scene* scene, auto* message) {
+        scene->clients.push_back(*TestClient::Open(&scene->host, BackupIdOf(3)));
+        proto::ClientInput* input = message->add_items()->mutable_client();
+        input->set_client_id(scene->clients.back().id());
+        input->set_data(scene->clients.back().HandshakeMessage());
+      },
+      kTries, kTries);
+}
+
+TEST(MemoryTest, DuringTicksWithARefreshOfTheEvidenceAndSessionsThatEnd) {
+  FailEachAllocation(
+      [](Scene* scene, auto* message) {
+        for (int i = 0; i < 12; ++i) {
+          message->add_items()->mutable_tick()->set_unix_time_ms(scene->host.unix_ms());
+        }
+      },
+      kTries, kTries);
+}
+
+TEST(MemoryTest, DuringStatusMetricsAndEvidence) {
+  FailEachAllocation(
+      [](Scene*, auto* message) {
+        message->add_items()->mutable_request()->set_id(77);
+        message->mutable_items(0)->mutable_request()->mutable_status();
+        message->add_items()->mutable_request()->set_id(78);
+        message->mutable_items(1)->mutable_request()->mutable_metrics();
+        message->add_items()->mutable_request()->set_id(79);
+        message->mutable_items(2)->mutable_request()->mutable_evidence();
+      },
+      kTries, kTries);
+}
+
+TEST(MemoryTest, WhenAReplicaStopsForGood) {
+  FailEachAllocation(
+      [](Scene* scene, auto* message) {
+        *ReplicaPeer::minimums(CorePeer::replica(&scene->host.core())) =
+            *minimums::Minimums::FromProto([] {
+              proto::MinimumLimits limits;
+              (*limits.mutable_lim())["floor"] = "1";
+              return limits;
+            }());
+        scene->AddRequest(message, 0, RestoreOf("1234"));
+      },
+      0, kTries, [](Scene* scene) { EXPECT_FALSE(scene->Answer(0).has_value()); });
+}
+
+}  // namespace
+}  // namespace svr2::core
