@@ -16,13 +16,13 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 JOBS ?= $(shell nproc)
 MVN := mvn -B -ntp
-# Maven's own output is long; only warnings, errors and test counts matter here.
+# More arguments for Maven.
 MVN_ARGS ?=
 
 BUILD_PACKAGES := g++ make pkg-config dpkg-dev protobuf-compiler libprotobuf-dev libsodium-dev libssl-dev openssl \
   openjdk-17-jdk-headless maven
 TEST_PACKAGES := libgtest-dev libgmock-dev nlohmann-json3-dev clang clang-format libclang-rt-14-dev
-BENCH_PACKAGES := libbenchmark-dev
+BENCH_PACKAGES := libbenchmark-dev python3
 
 .PHONY: help setup setup-test setup-bench build enclave native java run test test-fast test-slow lint format bench clean \
   totals sanitizers clang second-jdk
@@ -61,11 +61,12 @@ format: setup-test
 
 TEST_LOG := build/test.log
 test: setup-test
-	@mkdir -p build; : >$(TEST_LOG)
-	@$(MAKE) --no-print-directory test-fast 2>&1 | tee -a $(TEST_LOG); status=$${PIPESTATUS[0]}; \
+	@mkdir -p build; status=0; \
+	$(MAKE) --no-print-directory test-fast 2>&1 | tee $(TEST_LOG) || status=$$?; \
 	.ci/totals $(TEST_LOG) $$status "make test"
 
 test-fast: lint enclave
+	@.ci/totals --self-test
 	@$(MAKE) --no-print-directory -C enclave-cpp -j$(JOBS) check
 	@$(MAKE) --no-print-directory -C jni -j$(JOBS) check
 	@echo "== maven verify"
@@ -73,9 +74,8 @@ test-fast: lint enclave
 
 TEST_SLOW_LOG := build/test-slow.log
 test-slow: setup-test
-	@mkdir -p build; : >$(TEST_SLOW_LOG)
-	@{ $(MAKE) --no-print-directory clang sanitizers && $(MAKE) --no-print-directory second-jdk; } 2>&1 | \
-	  tee -a $(TEST_SLOW_LOG); status=$${PIPESTATUS[0]}; \
+	@mkdir -p build; status=0; \
+	$(MAKE) --no-print-directory clang sanitizers second-jdk 2>&1 | tee $(TEST_SLOW_LOG) || status=$$?; \
 	.ci/totals $(TEST_SLOW_LOG) $$status "make test-slow"
 
 clang:
@@ -99,7 +99,7 @@ else
 	@echo "[  SKIPPED ] 1 suite: no JDK 25 below /usr/lib/jvm"
 endif
 
-bench: setup-bench enclave
+bench: setup-bench build
 	@$(MAKE) --no-print-directory -C enclave-cpp -j$(JOBS) bench
 	@$(MAKE) --no-print-directory -C jni bench
 	@$(MAKE) --no-print-directory bench-host
