@@ -192,6 +192,14 @@ public final class ErrorText {
               "the minimums cannot be read",
               "Compare them with their description"),
           words(
+              Error.ERROR_MINIMUMS_KEY_MISSING,
+              "the other enclave's evidence shows nothing for a minimum of this group",
+              "Update that machine; if none can show it, the minimum's key is wrong"),
+          words(
+              Error.ERROR_MINIMUMS_NOT_MET,
+              "the other enclave's evidence shows less than a minimum of this group",
+              "Update that machine to the value in the minimums"),
+          words(
               Error.ERROR_GROUPCLOCK_NO_QUORUM,
               "the clocks of too few voters are known",
               "Check that a majority of replicas is up"));
