@@ -29,6 +29,10 @@ final class Keys {
   }
 
   private static final long MAX_TICKS = 1_000_000;
+
+  /** Members of a group at most: kMaxMembers of the enclave. */
+  private static final long MAX_REPLICAS = 32;
+
   private static final long MAX_UINT32 = 0xFFFF_FFFFL;
   private static final long KIB = 1L << 10;
   private static final long GIB = 1L << 30;
@@ -65,7 +69,7 @@ final class Keys {
           "group.min_voting_replicas",
           null,
           1,
-          255,
+          MAX_REPLICAS,
           "replicas",
           "With fewer voters than this the group answers no client. The same on every replica; clients pin it.");
   static final Key<Long> MAX_VOTING =
@@ -73,7 +77,7 @@ final class Keys {
           "group.max_voting_replicas",
           null,
           1,
-          255,
+          MAX_REPLICAS,
           "replicas",
           "At most this many replicas vote; more are spares that serve clients. Clients pin it.");
   static final Key<Long> SUPER_MAJORITY =
@@ -81,7 +85,7 @@ final class Keys {
           "group.super_majority",
           null,
           0,
-          254,
+          MAX_REPLICAS - 1,
           "replicas",
           "So many voters can be rolled back without the group forgetting a counted guess. Less than"
               + " `min_voting_replicas`. Clients pin it.");

@@ -103,11 +103,11 @@ class ConfigLoaderTest {
         host.yaml:2: simulated: 'yes' is neither true nor false
         host.yaml:4: unknown key 'group.min_voting_replica'; did you mean 'group.min_voting_replicas'?
         host.yaml:5: group.max_voting_replicas: 'five' is not a whole number
-        host.yaml:6: group.super_majority: 255 is outside 0 to 254 replicas
+        host.yaml:6: group.super_majority: 255 is outside 0 to 31 replicas
         host.yaml:8: unknown key 'tick_interval_ms'; did you mean 'runtime.tick_interval_ms'?
         host.yaml:9: unknown key 'zzzzzzzzzzzz'; docs/configuration.md lists the keys
         host.yaml: image.path is missing and has no default (path, relative to this file)
-        host.yaml: group.min_voting_replicas is missing and has no default (replicas, 1 to 255)
+        host.yaml: group.min_voting_replicas is missing and has no default (replicas, 1 to 32)
         host.yaml: group.attestation_timeout is missing and has no default (seconds, 1 to 4,294,967,295)"""
             .strip(),
         refusal(
