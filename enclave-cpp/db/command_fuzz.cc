@@ -7,18 +7,13 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
-#include <cstdlib>
 #include <random>
 
 #include "db/database_testing.h"
+#include "util/seed_testing.h"
 
 namespace svr2::db {
 namespace {
-
-uint64_t Number(const char* name, uint64_t otherwise) {
-  const char* given = std::getenv(name);
-  return given != nullptr ? std::strtoull(given, nullptr, 10) : otherwise;
-}
 
 class CommandFuzz : public testing::Test {
  protected:
@@ -76,10 +71,8 @@ class CommandFuzz : public testing::Test {
 };
 
 TEST_F(CommandFuzz, MutatedPayloads) {
-  const uint64_t inputs = Number("SVR2_FUZZ_INPUTS", 20000);
-  const uint64_t seed = Number("SVR2_SEED", std::random_device()());
-  std::printf("SVR2_SEED=%llu SVR2_FUZZ_INPUTS=%llu\n", static_cast<unsigned long long>(seed),
-              static_cast<unsigned long long>(inputs));
+  const uint64_t inputs = util::FuzzInputs(20000);
+  const uint64_t seed = util::TestSeed();
   random_.seed(seed);
   env::FakeEnv env(seed);
   const auto database = std::move(Database::Create(&env, {})).value();

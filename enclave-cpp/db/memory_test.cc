@@ -6,10 +6,10 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
-#include <cstdlib>
 #include <random>
 
 #include "db/database_testing.h"
+#include "util/seed_testing.h"
 
 namespace svr2::db {
 namespace {
@@ -221,10 +221,7 @@ TEST_F(MemoryTest, ReservedBackupsAlwaysApply) {
 
 // Random ids too, reserving for small batches, and with deletes in between.
 TEST_F(MemoryTest, ReservedBatchesAlwaysApply) {
-  const char* given = std::getenv("SVR2_SEED");
-  const uint64_t seed =
-      given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device()();
-  std::printf("SVR2_SEED=%llu\n", static_cast<unsigned long long>(seed));
+  const uint64_t seed = util::TestSeed();
   std::mt19937_64 random(seed);
   Make(4, 4);
   for (uint64_t batch = 0; batch < 2000; ++batch) {

@@ -5,19 +5,14 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <map>
 #include <random>
 
 #include "db/database_testing.h"
+#include "util/seed_testing.h"
 
 namespace svr2::db {
 namespace {
-
-uint64_t Seed() {
-  const char* given = std::getenv("SVR2_SEED");
-  return given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device()();
-}
 
 // protocol.md §2, as short as it gets.
 struct Model {
@@ -53,9 +48,8 @@ struct Shape {
 class ModelTest : public testing::TestWithParam<Shape> {
  protected:
   void SetUp() override {
-    seed_ = Seed();
+    seed_ = util::TestSeed();
     RecordProperty("seed", std::to_string(seed_));
-    std::printf("SVR2_SEED=%llu\n", static_cast<unsigned long long>(seed_));
     random_.seed(seed_);
     DatabaseOptions options;
     options.leaf_rows = GetParam().leaf_rows;

@@ -7,11 +7,11 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
-#include <cstdlib>
 #include <map>
 #include <random>
 
 #include "db/database_testing.h"
+#include "util/seed_testing.h"
 
 namespace svr2::db {
 namespace {
@@ -144,10 +144,7 @@ class RandomAttack {
 };
 
 TEST(RandomAttackTest, AnswersAreRightOrThereAreNone) {
-  const char* given = std::getenv("SVR2_SEED");
-  const uint64_t seed =
-      given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device()();
-  std::printf("SVR2_SEED=%llu\n", static_cast<unsigned long long>(seed));
+  const uint64_t seed = util::TestSeed();
   Counts counts;
   for (uint64_t round = 0; round < 1500; ++round) {
     RandomAttack(seed + round).Run(&counts);

@@ -10,12 +10,12 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <cstdlib>
 #include <map>
 #include <random>
 #include <set>
 
 #include "integrity/tree_testing.h"
+#include "util/seed_testing.h"
 
 namespace svr2::integrity {
 namespace {
@@ -108,10 +108,7 @@ TEST_F(TagTreeTest, OldTagsDoNotVerifyAfterUpdate) {
 }
 
 TEST_F(TagTreeTest, RandomOperationsEqualAModel) {
-  const char* given = std::getenv("SVR2_SEED");
-  const uint64_t seed =
-      given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device()();
-  std::printf("SVR2_SEED=%llu\n", static_cast<unsigned long long>(seed));
+  const uint64_t seed = util::TestSeed();
   std::mt19937_64 random(seed);
   std::map<uint32_t, uint64_t> model;  // Slot to version.
   uint64_t version = 0;

@@ -7,13 +7,14 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <random>
 #include <thread>
 #include <vector>
+
+#include "util/seed_testing.h"
 
 namespace svr2::platform_local {
 namespace {
@@ -213,16 +214,8 @@ class Model {
   size_t failed_ = 0;
 };
 
-uint64_t Seed() {
-  const char* given = std::getenv("SVR2_SEED");
-  const uint64_t seed =
-      given != nullptr ? std::strtoull(given, nullptr, 0) : std::random_device()();
-  std::printf("SVR2_SEED=%llu\n", static_cast<unsigned long long>(seed));  // NOLINT(runtime/int)
-  return seed;
-}
-
 TEST_F(HeapTest, RandomUseAgainstAModel) {
-  Model model(heap_.get(), Seed());
+  Model model(heap_.get(), util::TestSeed());
   for (int i = 0; i < 60'000 && !HasFatalFailure(); ++i) model.Step();
   EXPECT_GT(model.failed(), 0u) << "never came near the limit";
   model.Clear();
@@ -230,7 +223,7 @@ TEST_F(HeapTest, RandomUseAgainstAModel) {
 }
 
 TEST_F(HeapTest, ManyThreads) {
-  const uint64_t seed = Seed();
+  const uint64_t seed = util::TestSeed();
   std::vector<std::thread> threads;
   for (uint64_t t = 0; t < 4; ++t) {
     threads.emplace_back([this, seed, t] {

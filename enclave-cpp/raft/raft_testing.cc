@@ -4,20 +4,7 @@
 
 #include "raft/raft_testing.h"
 
-#include <cstdio>
-#include <cstdlib>
-#include <random>
-
 namespace svr2::raft {
-
-uint64_t TestSeed() {
-  const char* given = std::getenv("SVR2_SEED");
-  const uint64_t seed =
-      given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
-  std::printf("seed %llu (repeat with SVR2_SEED=%llu)\n", static_cast<unsigned long long>(seed),
-              static_cast<unsigned long long>(seed));
-  return seed;
-}
 
 RandomSource CountingRandom(uint64_t seed) {
   return [next = seed]() mutable -> Result<uint64_t> { return next++; };

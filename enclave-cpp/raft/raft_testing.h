@@ -12,11 +12,12 @@
 
 #include "raft/raft.h"
 #include "util/bytes.h"
+#include "util/seed_testing.h"
 
 namespace svr2::raft {
 
 // The seed of this run: from the environment's SVR2_SEED, else fresh. Always printed.
-uint64_t TestSeed();
+using util::TestSeed;
 
 // A random source that counts up from `seed`.
 RandomSource CountingRandom(uint64_t seed);
