@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One host: an enclave with its planes, from start to end (design.md §5). What `svr2 host` runs and
-// what
-// tests start in process.
+// what tests start in process.
 package dev.svr2.host;
 
 import com.google.protobuf.ByteString;
@@ -102,10 +101,7 @@ public final class Host implements AutoCloseable {
 
   private void warnWhatIsNotProtected() {
     boolean unprotected = !config.platform().isProtected();
-    metrics.gauge(
-        "svr2.unprotected",
-        "1 when this platform protects nothing: NOT PROTECTED",
-        () -> unprotected ? 1 : 0);
+    metrics.unprotected(unprotected);
     if (unprotected) {
       LOG.warn(
           "NOT PROTECTED: platform {} keeps nothing from whoever runs this machine",
@@ -157,6 +153,11 @@ public final class Host implements AutoCloseable {
   /** What an operator can ask, in process. */
   public Operations operations() {
     return new HostOperations();
+  }
+
+  /** Within this, {@link #close} ends. */
+  public Duration shutdownDeadline() {
+    return config.runtime().shutdownDeadline();
   }
 
   /** Everything that is measured here. */
@@ -265,8 +266,7 @@ public final class Host implements AutoCloseable {
       return request(HostRequest.newBuilder().setMetrics(MetricsRequest.getDefaultInstance()))
           .handle(
               (reply, failure) -> {
-                // Without the enclave's answer its last values stand; the host's own are always
-                // true.
+                // Without the enclave's answer its last values stand; the host's own are true.
                 if (failure == null) {
                   enclaveMeters.update(reply.getMetrics());
                 }

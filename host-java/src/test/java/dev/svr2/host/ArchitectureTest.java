@@ -15,7 +15,6 @@ import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
 import dev.svr2.enclave.Enclave;
 import dev.svr2.host.auth.AuthSecrets;
-import dev.svr2.host.auth.Credentials;
 import org.slf4j.Logger;
 
 @AnalyzeClasses(packages = "dev.svr2.host", importOptions = ImportOption.DoNotIncludeTests.class)
@@ -73,7 +72,7 @@ class ArchitectureTest {
   static final ArchRule WHAT_HOLDS_SECRETS_SHOWS_NOTHING =
       classes()
           .that()
-          .belongToAnyOf(AuthSecrets.class, Credentials.class)
+          .belongToAnyOf(AuthSecrets.class)
           .should(
               new com.tngtech.archunit.lang.ArchCondition<>("define toString itself") {
                 @Override

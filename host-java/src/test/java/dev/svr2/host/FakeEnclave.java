@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // An enclave for tests of the host: speaks the boundary's protocol, does no cryptography, and does
-// what a test tells
-// it to. Deterministic: every output comes out during the call that causes it, unless a test holds
-// it back.
+// what a test tells it to. Deterministic: every output comes out during the call that causes it,
+// unless a test holds it back.
 package dev.svr2.host;
 
 import com.google.protobuf.ByteString;

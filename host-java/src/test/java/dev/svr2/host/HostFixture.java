@@ -3,8 +3,7 @@
 // A host on loopback ports of its own, with a fake enclave or any other, and stubs to talk to it.
 package dev.svr2.host;
 
-import dev.svr2.host.auth.AuthSecrets;
-import dev.svr2.host.auth.Credentials;
+import dev.svr2.client.Credentials;
 import dev.svr2.host.config.ConfigException;
 import dev.svr2.host.config.ConfigLoader;
 import dev.svr2.host.config.HostConfig;
@@ -17,11 +16,9 @@ import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
 import io.grpc.netty.NettyChannelBuilder;
 import io.grpc.stub.MetadataUtils;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.time.Instant;
+import java.time.Clock;
 import java.time.InstantSource;
-import java.util.Base64;
 import java.util.Map;
 
 /** Closes everything that it started. */
@@ -89,9 +86,7 @@ public final class HostFixture implements AutoCloseable {
 
   /** The value of an authorization header with good credentials. */
   public static String authorization() {
-    Credentials credentials = Credentials.create(AuthSecrets.parse(SECRET), USER, Instant.now());
-    byte[] text = credentials.userAndPassword().getBytes(StandardCharsets.UTF_8);
-    return "Basic " + Base64.getEncoder().encodeToString(text);
+    return Credentials.make(SECRET, USER, Clock.systemUTC()).authorization();
   }
 
   private static Metadata headers() {

@@ -65,6 +65,11 @@ public final class AuthSecrets {
    * @throws IllegalArgumentException as {@link #parse}
    */
   public static AuthSecrets readFile(Path path) throws IOException {
+    return parse(readText(path));
+  }
+
+  /** As {@link #readFile}, but the text, which is not checked. */
+  public static String readText(Path path) throws IOException {
     try {
       if (Files.size(path) > MAX_FILE_BYTES) {
         throw new IOException(path + " is too large to be a file of secrets");
@@ -77,7 +82,7 @@ public final class AuthSecrets {
               path + " can be read or changed by everyone; run 'chmod 600 " + path + "'");
         }
       }
-      return parse(Files.readString(path));
+      return Files.readString(path).strip();
     } catch (NoSuchFileException e) {
       throw new IOException(path + " does not exist", e);
     }

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Checks the credentials of a client (protocol.md §3). One class for gRPC and, later, HTTP: both
-// carry the
-// same `Basic` value.
+// carry the same `Basic` value. dev.svr2.client.Credentials makes what this class checks.
 package dev.svr2.host.auth;
 
 import java.nio.charset.StandardCharsets;
+import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.HexFormat;
 import java.util.Optional;
+import java.util.regex.Pattern;
+import javax.crypto.Mac;
+import javax.crypto.spec.SecretKeySpec;
 
 /** Immutable and thread-safe. */
 public final class Authenticator {
@@ -21,6 +25,7 @@ public final class Authenticator {
   private static final int MAX_HEADER_CHARS = 256;
 
   private static final int MAC_HEX_CHARS = 20;
+  private static final Pattern USER = Pattern.compile("[0-9a-f]{32}");
 
   private final AuthSecrets secrets;
   private final Duration validity;
@@ -69,7 +74,7 @@ public final class Authenticator {
   }
 
   private Optional<byte[]> check(String user, String time, String mac) {
-    if (!Credentials.isUser(user)
+    if (!USER.matcher(user).matches()
         || !time.matches("[0-9]{1,15}")
         || mac.length() != MAC_HEX_CHARS) {
       return Optional.empty();
@@ -78,7 +83,7 @@ public final class Authenticator {
     boolean matches = false;
     // All secrets, whatever matches: the time taken tells nothing about which one it was.
     for (byte[] key : secrets.keys()) {
-      String expected = HexFormat.of().formatHex(Credentials.mac(key, user, time));
+      String expected = HexFormat.of().formatHex(mac(key, user, time));
       matches |= MessageDigest.isEqual(expected.getBytes(StandardCharsets.ISO_8859_1), given);
     }
     long age = Math.abs(clock.instant().getEpochSecond() - Long.parseLong(time));
@@ -86,5 +91,17 @@ public final class Authenticator {
       return Optional.empty();
     }
     return Optional.of(HexFormat.of().parseHex(user));
+  }
+
+  /** The first 10 bytes of HMAC-SHA256(key, "user:time"). */
+  private static byte[] mac(byte[] key, String user, String time) {
+    try {
+      Mac hmac = Mac.getInstance("HmacSHA256");
+      hmac.init(new SecretKeySpec(key, "HmacSHA256"));
+      byte[] text = (user + ":" + time).getBytes(StandardCharsets.UTF_8);
+      return Arrays.copyOf(hmac.doFinal(text), MAC_HEX_CHARS / 2);
+    } catch (GeneralSecurityException e) {
+      throw new IllegalStateException("every JDK has HmacSHA256", e);
+    }
   }
 }

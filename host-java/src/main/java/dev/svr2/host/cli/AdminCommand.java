@@ -4,6 +4,7 @@
 package dev.svr2.host.cli;
 
 import com.google.protobuf.ByteString;
+import dev.svr2.host.cli.client.ExitCode;
 import dev.svr2.host.config.HostPort;
 import dev.svr2.proto.ControlServiceGrpc;
 import dev.svr2.proto.CreateGroupCall;
@@ -20,7 +21,12 @@ import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.netty.NettyChannelBuilder;
+import io.grpc.protobuf.StatusProto;
 import java.io.PrintWriter;
+import java.net.ConnectException;
+import java.net.NoRouteToHostException;
+import java.net.UnknownHostException;
+import java.nio.channels.UnresolvedAddressException;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -44,6 +50,14 @@ final class AdminCommand implements Runnable {
   private static final int TIMEOUT_SECONDS = 15;
   private static final int MAX_ANSWER_BYTES = 16 << 20;
 
+  /** Failures after which nothing can have been sent. */
+  private static final List<Class<? extends Exception>> NEVER_CONNECTED =
+      List.of(
+          ConnectException.class,
+          NoRouteToHostException.class,
+          UnknownHostException.class,
+          UnresolvedAddressException.class);
+
   /** Levels as people write them. */
   enum Level {
     ERROR,
@@ -62,7 +76,7 @@ final class AdminCommand implements Runnable {
       description = "The host's control address (default: ${DEFAULT-VALUE}).")
   private String control;
 
-  @Option(names = "--json", scope = ScopeType.INHERIT, description = "Print one JSON object.")
+  @Option(names = "--json", scope = ScopeType.INHERIT, description = Json.OPTION)
   private boolean json;
 
   @Override
@@ -77,7 +91,7 @@ final class AdminCommand implements Runnable {
   int status() throws CommandException {
     GetStatusResponse status = call(stub -> stub.getStatus(GetStatusRequest.getDefaultInstance()));
     print(describe(status));
-    return ExitStatus.DONE;
+    return ExitCode.DONE;
   }
 
   @Command(
@@ -91,7 +105,7 @@ final class AdminCommand implements Runnable {
     RaftGroupConfig group =
         call(stub -> stub.createGroup(CreateGroupCall.getDefaultInstance())).getGroup();
     print(describe(group));
-    return ExitStatus.DONE;
+    return ExitCode.DONE;
   }
 
   @Command(
@@ -103,7 +117,7 @@ final class AdminCommand implements Runnable {
     PrintWriter out = spec.commandLine().getOut();
     out.print(json ? Json.object(Map.of("metrics", text)) + "\n" : text);
     out.flush();
-    return ExitStatus.DONE;
+    return ExitCode.DONE;
   }
 
   @Command(
@@ -129,7 +143,7 @@ final class AdminCommand implements Runnable {
     done.put("logger", logger == null ? "the enclave" : logger);
     done.put("level", level.name().toLowerCase(Locale.ROOT));
     print(done);
-    return ExitStatus.DONE;
+    return ExitCode.DONE;
   }
 
   @Command(
@@ -145,17 +159,17 @@ final class AdminCommand implements Runnable {
       spec.commandLine().getOut().println(hex(start));
       spec.commandLine().getOut().flush();
     }
-    return ExitStatus.DONE;
+    return ExitCode.DONE;
   }
 
   private <T> T call(Function<ControlServiceGrpc.ControlServiceBlockingStub, T> command)
       throws CommandException {
     HostPort address;
     try {
-      address = HostPort.parse(control);
+      address = HostPort.parseTarget(control);
     } catch (IllegalArgumentException e) {
       throw new CommandException(
-          ExitStatus.USAGE, "--control '" + control + "' is not HOST:PORT: " + e.getMessage(), e);
+          ExitCode.USAGE, "--control '" + control + "' is not HOST:PORT: " + e.getMessage(), e);
     }
     ManagedChannel channel =
         NettyChannelBuilder.forAddress(address.toSocketAddress())
@@ -178,20 +192,35 @@ final class AdminCommand implements Runnable {
     String text =
         status.getDescription() == null ? status.getCode().name() : status.getDescription();
     return switch (status.getCode()) {
-      case UNAVAILABLE ->
-          new CommandException(
-              ExitStatus.NOT_APPLIED, "no host answers at " + address + ": " + rootOf(e, text), e);
+      case UNAVAILABLE -> unavailable(address, text, e);
+      case RESOURCE_EXHAUSTED -> new CommandException(ExitCode.NOT_APPLIED, text, e);
       case DEADLINE_EXCEEDED ->
-          new CommandException(ExitStatus.UNKNOWN, "no answer in time; it may have been done", e);
-      case INVALID_ARGUMENT -> new CommandException(ExitStatus.USAGE, text, e);
-      default -> new CommandException(ExitStatus.FAILED, text, e);
+          new CommandException(ExitCode.UNKNOWN, "no answer in time; it may have been done", e);
+      case INVALID_ARGUMENT -> new CommandException(ExitCode.USAGE, text, e);
+      default -> new CommandException(ExitCode.FAILED, text, e);
     };
   }
 
-  /** gRPC says "io exception"; what is below it says why. */
-  private static String rootOf(StatusRuntimeException e, String text) {
+  /** gRPC gives one code to a host that refuses, a place where none is, and a broken connection. */
+  private static CommandException unavailable(
+      HostPort address, String text, StatusRuntimeException e) {
+    if (StatusProto.fromThrowable(e).getDetailsCount() > 0) {
+      return new CommandException(ExitCode.NOT_APPLIED, text, e); // The host said this.
+    }
     Throwable cause = e.getStatus().getCause();
-    return cause == null || cause.getMessage() == null ? text : cause.getMessage();
+    boolean connected = true;
+    for (Throwable at = cause; at != null; at = at.getCause()) {
+      Throwable one = at;
+      connected &= NEVER_CONNECTED.stream().noneMatch(type -> type.isInstance(one));
+    }
+    String why = cause == null || cause.getMessage() == null ? text : cause.getMessage();
+    return connected
+        ? new CommandException(
+            ExitCode.UNKNOWN,
+            "the connection to %s broke; it may have been done: %s".formatted(address, why),
+            e)
+        : new CommandException(
+            ExitCode.NOT_APPLIED, "no host answers at %s: %s".formatted(address, why), e);
   }
 
   private static Map<String, Object> describe(GetStatusResponse status) {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Keeps a host in the foreground: READY, then until a signal or the enclave's end, then an orderly
-// shutdown with a
-// deadline. Shared by `svr2 host` and `svr2 run`.
+// shutdown with a deadline. Shared by `svr2 host` and `svr2 run`.
 package dev.svr2.host.cli;
 
 import dev.svr2.host.Host;
+import dev.svr2.host.cli.client.ExitCode;
 import dev.svr2.host.enclave.EnclaveRuntime;
 import dev.svr2.proto.GetStatusResponse;
 import java.io.PrintWriter;
@@ -14,6 +14,7 @@ import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -24,11 +25,19 @@ final class Foreground {
 
   private final Host host;
   private final Duration deadline;
+  private final Runnable halt;
   private final CountDownLatch stop = new CountDownLatch(1);
+  private final AtomicBoolean signalled = new AtomicBoolean();
 
   Foreground(Host host, Duration deadline) {
+    this(host, deadline, () -> Runtime.getRuntime().halt(ExitCode.FAILED));
+  }
+
+  /** As above, with another way to end the process at once. */
+  Foreground(Host host, Duration deadline, Runnable halt) {
     this.host = host;
     this.deadline = deadline;
+    this.halt = halt;
     var unused = host.termination().thenRun(stop::countDown);
   }
 
@@ -68,10 +77,11 @@ final class Foreground {
     }
   }
 
-  private void stopOrHalt() {
-    if (stop.getCount() == 0) {
+  /** A signal came. Not by `stop` but by itself: the enclave's own end is no first signal. */
+  void stopOrHalt() {
+    if (!signalled.compareAndSet(false, true)) {
       LOG.warn("a second signal: ending at once");
-      Runtime.getRuntime().halt(ExitStatus.FAILED);
+      halt.run();
     }
     stop.countDown();
   }
@@ -129,11 +139,11 @@ final class Foreground {
     watchdog.start();
     host.close();
     if (!host.termination().isDone()) {
-      return ExitStatus.DONE;
+      return ExitCode.DONE;
     }
     return host.termination().join().end() == EnclaveRuntime.End.ABORTED
-        ? ExitStatus.ENCLAVE_ABORTED
-        : ExitStatus.ENCLAVE_STOPPED;
+        ? ExitCode.ENCLAVE_ABORTED
+        : ExitCode.ENCLAVE_STOPPED;
   }
 
   private void haltAtDeadline() {
@@ -143,6 +153,6 @@ final class Foreground {
       return;
     }
     LOG.error("the shutdown took longer than {} ms: ending at once", deadline.toMillis());
-    Runtime.getRuntime().halt(ExitStatus.FAILED);
+    halt.run();
   }
 }

@@ -5,6 +5,7 @@ package dev.svr2.host.cli;
 
 import dev.svr2.enclave.EnclaveException;
 import dev.svr2.host.Host;
+import dev.svr2.host.cli.client.ExitCode;
 import dev.svr2.host.config.ConfigException;
 import dev.svr2.host.config.ConfigLoader;
 import dev.svr2.host.config.HostConfig;
@@ -59,7 +60,7 @@ final class HostCommand implements Callable<Integer> {
       Host host = Host.start(config, Logs.configure(config.log()));
       return new Foreground(host, config.runtime().shutdownDeadline());
     } catch (IOException e) {
-      throw new CommandException(ExitStatus.FAILED, e.getMessage(), e);
+      throw new CommandException(ExitCode.FAILED, e.getMessage(), e);
     }
   }
 }

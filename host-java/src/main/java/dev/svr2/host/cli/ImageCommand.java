@@ -5,6 +5,7 @@ package dev.svr2.host.cli;
 
 import dev.svr2.enclave.EnclaveException;
 import dev.svr2.enclave.SignedImage;
+import dev.svr2.host.cli.client.ExitCode;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.HexFormat;
@@ -36,7 +37,7 @@ final class ImageCommand implements Runnable {
       mixinStandardHelpOptions = true)
   int info(
       @Parameters(paramLabel = "FILE", description = "A signed image.") Path file,
-      @Option(names = "--json", description = "Print one JSON object.") boolean json)
+      @Option(names = "--json", description = Json.OPTION) boolean json)
       throws EnclaveException {
     SignedImage image = SignedImage.inspect(file);
     Map<String, Object> fields = describe(image);
@@ -47,7 +48,7 @@ final class ImageCommand implements Runnable {
       fields.putAll(new TreeMap<>(image.properties()));
       fields.forEach((name, value) -> print("%-20s %s".formatted(name, value)));
     }
-    return ExitStatus.DONE;
+    return ExitCode.DONE;
   }
 
   @Command(
@@ -64,17 +65,17 @@ final class ImageCommand implements Runnable {
               paramLabel = "HEX64",
               description = "Also compare the measurement; another one ends with 7.")
           String expected,
-      @Option(names = "--json", description = "Print one JSON object.") boolean json)
+      @Option(names = "--json", description = Json.OPTION) boolean json)
       throws EnclaveException, CommandException {
     SignedImage image = SignedImage.inspect(file);
     String measurement = HexFormat.of().formatHex(image.measurement());
     if (expected != null && !expected.equalsIgnoreCase(measurement)) {
       throw new CommandException(
-          ExitStatus.REFUSED,
+          ExitCode.REFUSED,
           file + ": the measurement is " + measurement + ", not the expected one");
     }
     print(json ? Json.object(describe(image)) : "verified " + measurement);
-    return ExitStatus.DONE;
+    return ExitCode.DONE;
   }
 
   private static Map<String, Object> describe(SignedImage image) {

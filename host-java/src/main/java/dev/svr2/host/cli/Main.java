@@ -6,6 +6,7 @@ package dev.svr2.host.cli;
 import dev.svr2.enclave.EnclaveException;
 import dev.svr2.host.Version;
 import dev.svr2.host.cli.client.ClientCommand;
+import dev.svr2.host.cli.client.ExitCode;
 import dev.svr2.host.cli.client.PinBlockCommand;
 import dev.svr2.host.config.ConfigException;
 import dev.svr2.host.log.Logs;
@@ -16,6 +17,7 @@ import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
 
@@ -55,8 +57,7 @@ public final class Main implements Runnable {
 
   /** Runs one command and ends the process with its exit code. */
   public static void main(String[] args) {
-    // Quiet until a configuration says otherwise: commands print what was asked for, and nothing
-    // else.
+    // Quiet until a configuration says otherwise: commands print only what was asked for.
     var unused = Logs.quiet();
     System.exit(commandLine().execute(args));
   }
@@ -66,7 +67,7 @@ public final class Main implements Runnable {
     Main main = new Main();
     CommandLine commandLine = new CommandLine(main);
     commandLine.setExecutionExceptionHandler(
-        (failure, command, parsed) -> main.report(failure, command.getErr()));
+        (failure, command, parsed) -> main.report(failure, command, wantsJson(parsed)));
     commandLine.setCaseInsensitiveEnumValuesAllowed(true);
     // "client backup --data @FILE" means that file's bytes, not a file of arguments (cli.md).
     commandLine.setExpandAtFiles(false);
@@ -78,18 +79,28 @@ public final class Main implements Runnable {
     throw new ParameterException(spec.commandLine(), "a command is missing");
   }
 
-  private int report(Exception failure, PrintWriter err) {
+  private static boolean wantsJson(ParseResult parsed) {
+    return parsed.asCommandLineList().stream()
+        .anyMatch(command -> command.getParseResult().hasMatchedOption("--json"));
+  }
+
+  private int report(Exception failure, CommandLine command, boolean json) {
+    PrintWriter err = command.getErr();
     if (debug) {
       failure.printStackTrace(err);
     }
-    int exitCode = ExitStatus.FAILED;
+    int exitCode = ExitCode.FAILED;
     String text = failure.getMessage();
-    if (failure instanceof CommandException command) {
-      exitCode = command.exitCode();
+    if (failure instanceof CommandException known) {
+      exitCode = known.exitCode();
     } else if (failure instanceof ConfigException) {
-      exitCode = ExitStatus.USAGE;
+      exitCode = ExitCode.USAGE;
     } else if (!(failure instanceof EnclaveException) || text == null) {
       text = failure + "; --debug shows where";
+    }
+    if (json) {
+      command.getOut().println(Json.failure(exitCode, text));
+      command.getOut().flush();
     }
     text.lines().forEach(line -> err.println("error: " + line));
     err.flush();

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // `svr2 run`: what `make run` calls. A group of one on this machine, with everything that a second
-// terminal needs.
-// Source: cli.md, "make run".
+// terminal needs. Source: cli.md, "make run".
 package dev.svr2.host.cli;
 
 import dev.svr2.client.PinBlock;
@@ -10,6 +9,7 @@ import dev.svr2.client.Pins;
 import dev.svr2.client.evidence.EvidenceException;
 import dev.svr2.enclave.EnclaveException;
 import dev.svr2.host.Host;
+import dev.svr2.host.cli.client.ExitCode;
 import dev.svr2.host.config.ConfigException;
 import dev.svr2.host.config.ConfigLoader;
 import dev.svr2.host.config.HostConfig;
@@ -43,6 +43,15 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true)
 final class RunCommand implements Callable<Integer> {
   private static final int SECRET_BYTES = 32;
+  private static final int PORT_ATTEMPTS = 5;
+
+  /** Chooses a port for clients and one for operators. */
+  @FunctionalInterface
+  interface PortChooser {
+    int[] choose() throws IOException;
+  }
+
+  private final PortChooser ports;
 
   @Spec private CommandSpec spec;
 
@@ -59,6 +68,20 @@ final class RunCommand implements Callable<Integer> {
       description = "A signed image for platform local (default: the one that was built).")
   private Path image;
 
+  RunCommand() {
+    this(RunCommand::freePorts);
+  }
+
+  RunCommand(PortChooser ports) {
+    this.ports = ports;
+  }
+
+  /** With another folder, for tests. */
+  RunCommand in(Path folder) {
+    directory = folder;
+    return this;
+  }
+
   @Override
   public Integer call()
       throws CommandException,
@@ -66,17 +89,9 @@ final class RunCommand implements Callable<Integer> {
           EnclaveException,
           IOException,
           InterruptedException {
-    Path configFile = writeFiles();
-    // AUTH_SECRET is in the file by now; the file is what the configuration names.
-    HostConfig config = ConfigLoader.load(configFile, Map.of());
-    Host host;
-    try {
-      host = Host.start(config, Logs.configure(config.log()));
-    } catch (IOException e) {
-      throw new CommandException(ExitStatus.FAILED, e.getMessage(), e);
-    }
-    Foreground foreground =
-        new Foreground(host, config.runtime().shutdownDeadline()).catchSignals();
+    writeSecret();
+    Host host = start(imageFile(), config -> Host.start(config, Logs.configure(config.log())));
+    Foreground foreground = new Foreground(host, host.shutdownDeadline()).catchSignals();
     try {
       host.operations().createGroup().get();
       if (foreground.awaitReady()) {
@@ -89,19 +104,39 @@ final class RunCommand implements Callable<Integer> {
       host.close();
       Throwable cause = e instanceof ExecutionException ? e.getCause() : e;
       throw new CommandException(
-          ExitStatus.FAILED, "the group could not be created: " + cause.getMessage(), e);
+          ExitCode.FAILED, "the group could not be created: " + cause.getMessage(), e);
     }
     return foreground.untilEnd();
   }
 
-  private Path writeFiles() throws CommandException, IOException {
-    Path imageFile = image == null ? builtImage() : image.toAbsolutePath();
-    Files.createDirectories(directory);
-    writeSecret(directory.resolve("auth-secret"));
-    Files.deleteIfExists(
-        directory.resolve("pins.json")); // Those of an earlier run pin another group.
+  /** How a host is started; tests start one with a fake enclave. */
+  @FunctionalInterface
+  interface Starter {
+    Host start(HostConfig config) throws EnclaveException, IOException;
+  }
+
+  /**
+   * Writes the configuration and starts a host with it. Another program may take a port between the
+   * choice and the start; then others are chosen.
+   */
+  Host start(Path imageFile, Starter starter)
+      throws CommandException, ConfigException, EnclaveException, IOException {
+    for (int attempt = 1; ; attempt++) {
+      Path configFile = writeConfig(imageFile, ports.choose());
+      // AUTH_SECRET is in a file by now; the file is what the configuration names.
+      HostConfig config = ConfigLoader.load(configFile, Map.of());
+      try {
+        return starter.start(config);
+      } catch (IOException e) { // Nothing but an address that cannot be listened on.
+        if (attempt == PORT_ATTEMPTS) {
+          throw new CommandException(ExitCode.FAILED, e.getMessage(), e);
+        }
+      }
+    }
+  }
+
+  private Path writeConfig(Path imageFile, int[] ports) throws IOException {
     Path configFile = directory.resolve("host.yaml");
-    int[] ports = freePorts();
     Files.writeString(
         configFile,
         """
@@ -127,6 +162,10 @@ final class RunCommand implements Callable<Integer> {
     return configFile;
   }
 
+  private Path imageFile() throws CommandException {
+    return image == null ? builtImage() : image.toAbsolutePath();
+  }
+
   private static Path builtImage() throws CommandException {
     Path home = Path.of(System.getProperty("svr2.home", ""));
     List<String> places = List.of("build/enclave.signed.local", "lib/enclave.signed.local");
@@ -137,12 +176,16 @@ final class RunCommand implements Callable<Integer> {
       }
     }
     throw new CommandException(
-        ExitStatus.FAILED,
+        ExitCode.FAILED,
         "there is no signed enclave image (looked for %s in %s); run 'make build', or give --image"
             .formatted(String.join(", ", places), home.toAbsolutePath()));
   }
 
-  private static void writeSecret(Path file) throws IOException {
+  void writeSecret() throws IOException {
+    Files.createDirectories(directory);
+    // Those of an earlier run pin another group.
+    Files.deleteIfExists(directory.resolve("pins.json"));
+    Path file = directory.resolve("auth-secret");
     String secret = System.getenv("AUTH_SECRET");
     if (secret == null || secret.isBlank()) {
       byte[] fresh = new byte[SECRET_BYTES];

@@ -3,14 +3,14 @@
 // `svr2 token`: makes client credentials. Source: protocol.md §3, cli.md.
 package dev.svr2.host.cli;
 
+import dev.svr2.client.Credentials;
 import dev.svr2.host.auth.AuthSecrets;
-import dev.svr2.host.auth.Credentials;
+import dev.svr2.host.cli.client.ExitCode;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
-import java.time.Instant;
+import java.time.Clock;
 import java.util.LinkedHashMap;
-import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -39,16 +39,16 @@ final class TokenCommand implements Callable<Integer> {
           "The host's secret in base64. Without it, the environment variable AUTH_SECRET.")
   private Path secretFile;
 
-  @Option(names = "--json", description = "Print one JSON object.")
+  @Option(names = "--json", description = Json.OPTION)
   private boolean json;
 
   @Override
   public Integer call() throws CommandException {
     Credentials credentials;
     try {
-      credentials = Credentials.create(secrets(), user.toLowerCase(Locale.ROOT), Instant.now());
+      credentials = Credentials.make(secrets(), user, Clock.systemUTC());
     } catch (IllegalArgumentException | IOException e) {
-      throw new CommandException(ExitStatus.USAGE, e.getMessage(), e);
+      throw new CommandException(ExitCode.USAGE, e.getMessage(), e);
     }
     PrintWriter out = spec.commandLine().getOut();
     if (json) {
@@ -57,15 +57,18 @@ final class TokenCommand implements Callable<Integer> {
       fields.put("password", credentials.password());
       out.println(Json.object(fields));
     } else {
-      out.println(credentials.userAndPassword());
+      out.println(credentials.user() + ":" + credentials.password());
     }
     out.flush();
-    return ExitStatus.DONE;
+    return ExitCode.DONE;
   }
 
-  private AuthSecrets secrets() throws IOException {
+  /** All of them must be good, though the first alone signs: the host would refuse the others. */
+  private String secrets() throws IOException {
     if (secretFile != null) {
-      return AuthSecrets.readFile(secretFile);
+      String text = AuthSecrets.readText(secretFile);
+      var unused = AuthSecrets.parse(text);
+      return text;
     }
     String secret = System.getenv("AUTH_SECRET");
     if (secret == null || secret.isBlank()) {
@@ -73,7 +76,8 @@ final class TokenCommand implements Callable<Integer> {
           "no secret: give --auth-secret-file FILE or set AUTH_SECRET");
     }
     try {
-      return AuthSecrets.parse(secret);
+      var unused = AuthSecrets.parse(secret);
+      return secret;
     } catch (IllegalArgumentException e) {
       throw new IllegalArgumentException("AUTH_SECRET: " + e.getMessage(), e);
     }

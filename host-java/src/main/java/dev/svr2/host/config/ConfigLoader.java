@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Reads, expands, checks and types a configuration file. All problems are found in one go, each
-// with
-// its line, with what is wrong and with what to do.
+// with its line, with what is wrong and with what to do.
 package dev.svr2.host.config;
 
 import com.google.common.base.Splitter;

@@ -40,6 +40,15 @@ public record HostPort(String host, int port) {
     return new HostPort(host, Integer.parseInt(digits));
   }
 
+  /** As {@link #parse}, of an address to connect to, whose port cannot be 0. */
+  public static HostPort parseTarget(String text) {
+    HostPort target = parse(text);
+    if (target.port == 0) {
+      throw new IllegalArgumentException("nobody listens on port 0");
+    }
+    return target;
+  }
+
   /** Of an address that something listens on. */
   public static HostPort of(InetSocketAddress address) {
     return new HostPort(address.getAddress().getHostAddress(), address.getPort());

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The control plane (control_service.proto): status, create-group, metrics, log levels, evidence.
-// On loopback; every
-// command goes to the audit log.
+// On loopback; every command goes to the audit log.
 package dev.svr2.host.control;
 
+import com.google.protobuf.Any;
+import com.google.rpc.ErrorInfo;
 import dev.svr2.host.config.HostPort;
 import dev.svr2.host.enclave.RequestException;
 import dev.svr2.host.log.Logs;
@@ -32,7 +33,9 @@ import io.grpc.ServerInterceptor;
 import io.grpc.ServerInterceptors;
 import io.grpc.ServerServiceDefinition;
 import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
 import io.grpc.netty.NettyServerBuilder;
+import io.grpc.protobuf.StatusProto;
 import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -177,10 +180,20 @@ public final class ControlPlane extends ControlServiceGrpc.ControlServiceImplBas
                 responses.onNext(response.apply(value));
                 responses.onCompleted();
               } else {
-                responses.onError(status(failure).asRuntimeException());
+                responses.onError(refusal(status(failure)));
               }
             },
             executor);
+  }
+
+  /** With details that no transport makes, so that a caller knows that a host answered. */
+  private static StatusRuntimeException refusal(Status status) {
+    return StatusProto.toStatusRuntimeException(
+        com.google.rpc.Status.newBuilder()
+            .setCode(status.getCode().value())
+            .setMessage(status.getDescription())
+            .addDetails(Any.pack(ErrorInfo.newBuilder().setDomain("svr2").build()))
+            .build());
   }
 
   private static Status status(Throwable failure) {
@@ -190,6 +203,9 @@ public final class ControlPlane extends ControlServiceGrpc.ControlServiceImplBas
     }
     if (!(cause instanceof RequestException refused)) {
       return Status.INTERNAL.withDescription("the host failed; its log says why");
+    }
+    if (refused.isQueueFull()) {
+      return Status.RESOURCE_EXHAUSTED.withDescription(refused.getMessage());
     }
     Status status =
         switch (refused.error()) {

@@ -8,6 +8,7 @@ package dev.svr2.host.enclave;
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.svr2.enclave.EnclaveException;
 import dev.svr2.enclave.EnclaveHandle;
+import dev.svr2.host.log.Throttle;
 import dev.svr2.host.metrics.HostMetrics;
 import dev.svr2.proto.Error;
 import dev.svr2.proto.HostItem;
@@ -72,6 +73,7 @@ public final class Dispatcher implements AutoCloseable {
   private final long maxBytes;
   private final HostMetrics metrics;
   private final Consumer<EnclaveException> onCallFailed;
+  private final Throttle fullLines = new Throttle(Throttle.INTERVAL, System::nanoTime);
   private final List<Thread> workers = new ArrayList<>();
 
   private final ReentrantLock lock = new ReentrantLock();
@@ -139,18 +141,34 @@ public final class Dispatcher implements AutoCloseable {
       if (closed) {
         return Offer.CLOSED;
       }
-      if (!always && (items >= maxItems || bytes + size > maxBytes)) {
-        metrics.queueRefused.increment();
-        return Offer.FULL;
+      if (always || (items < maxItems && bytes + size <= maxBytes)) {
+        enqueue(lane, new Lane.Entry(item, size, completion));
+        return Offer.TAKEN;
       }
-      lane.waiting.addLast(new Lane.Entry(item, size, completion));
-      count(1, size);
-      if (!lane.scheduled) {
-        schedule(lane);
-      }
-      return Offer.TAKEN;
     } finally {
       lock.unlock();
+    }
+    metrics.queueRefused.increment();
+    long refused = fullLines.note();
+    if (refused > 0) {
+      LOG.warn(
+          "the queue into the enclave is full ({} of {} items, {} of {} bytes); {} items refused"
+              + " since the last such line",
+          metrics.queueItems.get(),
+          maxItems,
+          metrics.queueBytes.get(),
+          maxBytes,
+          refused);
+    }
+    return Offer.FULL;
+  }
+
+  @GuardedBy("lock")
+  private void enqueue(Lane lane, Lane.Entry entry) {
+    lane.waiting.addLast(entry);
+    count(1, entry.bytes());
+    if (!lane.scheduled) {
+      schedule(lane);
     }
   }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A running enclave with all that it needs from its host: ticks, transactions, and items in order.
-// What the
-// planes (client, control, later peer) use; nothing above this class sees bytes of the boundary.
+// What the planes (client, control, later peer) use; nothing above this class sees bytes of the
+// boundary.
 package dev.svr2.host.enclave;
 
 import com.google.protobuf.ByteString;
@@ -29,6 +29,7 @@ import dev.svr2.proto.RouteToPeerReply;
 import java.time.InstantSource;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
@@ -336,7 +337,7 @@ public final class EnclaveRuntime implements AutoCloseable {
     if (!termination.complete(new Termination(end, error))) {
       return;
     }
-    metrics.enclaveStops.increment();
+    metrics.enclaveStopped(end.name().toLowerCase(Locale.ROOT), error.name());
     LOG.error(
         "the enclave {}: {}: {}. {}",
         end == End.ABORTED ? "aborted" : "stopped for good",

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Logging: always on standard error, plain or JSON, levels changeable at run time. The only class
-// that knows
-// Logback; all others use SLF4J.
+// that knows Logback; all others use SLF4J.
 package dev.svr2.host.log;
 
 import ch.qos.logback.classic.Level;
@@ -19,8 +18,8 @@ import org.slf4j.LoggerFactory;
 
 /** Thread-safe. */
 public final class Logs {
-  // UTC, since logs of several machines are read together; %nopex would hide what an operator must
-  // see.
+  // UTC, since logs of several machines are read together; %nopex would hide what an operator
+  // must see.
   private static final String PATTERN =
       "%d{yyyy-MM-dd'T'HH:mm:ss.SSS'Z',UTC} %-5level %logger{0} %msg%n%ex{8}";
 

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Turns what the enclave counts into meters: COUNTER_CLIENT_REQUESTS becomes
-// svr2.enclave.client.requests,
-// GAUGE_ROWS svr2.enclave.rows, and each error a value of the tag of svr2.enclave.errors. Made from
-// the enums
-// of metrics.proto and error.proto, so that a new value needs no line here.
+// svr2.enclave.client.requests, GAUGE_ROWS svr2.enclave.rows, and each error a value of the tag of
+// svr2.enclave.errors. Made from the enums of metrics.proto and error.proto.
 package dev.svr2.host.metrics;
 
 import dev.svr2.proto.Counter;
@@ -38,6 +36,7 @@ public final class EnclaveMeters {
         AtomicLong value = new AtomicLong();
         counters.put(counter, value);
         FunctionCounter.builder(meterName(counter.name()), value, AtomicLong::doubleValue)
+            .description(EnclaveDescriptions.of(counter))
             .register(registry);
       }
     }
@@ -47,6 +46,7 @@ public final class EnclaveMeters {
         gauges.put(gauge, value);
         io.micrometer.core.instrument.Gauge.builder(
                 meterName(gauge.name()), value, AtomicLong::doubleValue)
+            .description(EnclaveDescriptions.of(gauge))
             .register(registry);
       }
     }

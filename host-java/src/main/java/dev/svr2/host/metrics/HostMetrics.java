@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Everything that the host measures about itself, and the registry that all meters live in. Names
-// follow
-// Micrometer's conventions; tags have few, fixed values and never an id.
+// follow Micrometer's conventions; tags have few, fixed values and never an id.
 package dev.svr2.host.metrics;
 
 import io.micrometer.core.instrument.Counter;
@@ -78,8 +77,6 @@ public final class HostMetrics implements AutoCloseable {
   public final Counter malformedOutputs =
       counter(
           "svr2.host.enclave.outputs.malformed", "Messages of the enclave that could not be read");
-  public final Counter enclaveStops =
-      counter("svr2.host.enclave.stops", "Enclaves that stopped for good or aborted");
   public final Counter authFailures =
       counter("svr2.host.client.auth.failures", "Client calls with bad credentials");
   public final Counter sessionsOpened =
@@ -102,7 +99,7 @@ public final class HostMetrics implements AutoCloseable {
   }
 
   /** A gauge of a value that someone else keeps. */
-  public void gauge(String name, String description, Supplier<Number> value) {
+  private void gauge(String name, String description, Supplier<Number> value) {
     Gauge.builder(name, value).description(description).register(registry);
   }
 
@@ -121,6 +118,29 @@ public final class HostMetrics implements AutoCloseable {
                     .tag("status", name)
                     .register(registry))
         .increment();
+  }
+
+  /**
+   * Counts an enclave that ended by itself.
+   *
+   * @param end {@code stopped} or {@code aborted}
+   * @param error a name of error.proto
+   */
+  public void enclaveStopped(String end, String error) {
+    Counter.builder("svr2.host.enclave.stops")
+        .description("Enclaves that stopped for good or aborted, and why")
+        .tag("end", end)
+        .tag("error", error)
+        .register(registry)
+        .increment();
+  }
+
+  /** Says whether the platform protects nothing. */
+  public void unprotected(boolean unprotected) {
+    gauge(
+        "svr2.unprotected",
+        "1 when this platform protects nothing: NOT PROTECTED",
+        () -> unprotected ? 1 : 0);
   }
 
   /** All meters in Prometheus text format. */

@@ -5,6 +5,7 @@ package dev.svr2.host.session;
 
 import com.google.rpc.Code;
 import dev.svr2.host.auth.Authenticator;
+import dev.svr2.host.log.Throttle;
 import dev.svr2.host.metrics.HostMetrics;
 import io.grpc.Context;
 import io.grpc.Contexts;
@@ -15,6 +16,8 @@ import io.grpc.ServerInterceptor;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Thread-safe. */
 final class AuthInterceptor implements ServerInterceptor {
@@ -24,6 +27,9 @@ final class AuthInterceptor implements ServerInterceptor {
   /** The caller's 16-byte id; set in every call that passed. */
   static final Context.Key<byte[]> BACKUP_ID = Context.key("svr2-backup-id");
 
+  private static final Logger LOG = LoggerFactory.getLogger(AuthInterceptor.class);
+
+  private final Throttle refusedLines = new Throttle(Throttle.INTERVAL, System::nanoTime);
   private final Authenticator authenticator;
   private final HostMetrics metrics;
 
@@ -38,6 +44,11 @@ final class AuthInterceptor implements ServerInterceptor {
     Optional<byte[]> backupId = authenticator.authenticate(headers.get(AUTHORIZATION));
     if (backupId.isEmpty()) {
       metrics.authFailures.increment();
+      long refused = refusedLines.note();
+      if (refused > 0) {
+        // Neither who nor with what: the log must not hold ids, nor guesses at credentials.
+        LOG.warn("credentials refused: {} calls since the last such line", refused);
+      }
       StatusRuntimeException refusal =
           SessionStatus.of(
               Code.UNAUTHENTICATED,

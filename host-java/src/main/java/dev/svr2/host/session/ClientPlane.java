@@ -9,6 +9,7 @@ import dev.svr2.host.auth.Authenticator;
 import dev.svr2.host.config.HostConfig;
 import dev.svr2.host.enclave.EnclaveRuntime;
 import dev.svr2.host.enclave.RequestException;
+import dev.svr2.host.log.Throttle;
 import dev.svr2.host.metrics.HostMetrics;
 import dev.svr2.proto.ClientServiceGrpc;
 import dev.svr2.proto.CloseReason;
@@ -34,6 +35,8 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Everything runs on the transport's own threads: nothing here blocks, and there is no thread per
@@ -47,6 +50,9 @@ public final class ClientPlane extends ClientServiceGrpc.ClientServiceImplBase
    */
   private static final int TRANSPORT_SLACK_FACTOR = 2;
 
+  private static final Logger LOG = LoggerFactory.getLogger(ClientPlane.class);
+
+  private final Throttle cutLines = new Throttle(Throttle.INTERVAL, System::nanoTime);
   private final EnclaveRuntime runtime;
   private final HostConfig.Client config;
   private final HostMetrics metrics;
@@ -184,6 +190,12 @@ public final class ClientPlane extends ClientServiceGrpc.ClientServiceImplBase
     sessions.remove(session);
     metrics.sessions.set(sessions.size());
     metrics.sessionClosed(status.name());
+    if (status == Status.Code.CANCELLED) {
+      long cut = cutLines.note();
+      if (cut > 0) {
+        LOG.info("{} sessions were cut off by their clients since the last such line", cut);
+      }
+    }
   }
 
   /**

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One client session: a gRPC stream on one side, a client of the enclave on the other (protocol.md
-// §1).
+// One client session: a gRPC stream on one side, a client of the enclave on the other
+// (protocol.md §1).
 package dev.svr2.host.session;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;

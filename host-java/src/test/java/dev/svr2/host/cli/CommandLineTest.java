@@ -4,8 +4,10 @@
 // every command.
 package dev.svr2.host.cli;
 
+import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonObject;
@@ -15,6 +17,7 @@ import dev.svr2.host.Host;
 import dev.svr2.host.HostFixture;
 import dev.svr2.host.auth.AuthSecrets;
 import dev.svr2.host.auth.Authenticator;
+import dev.svr2.host.log.Logs;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -29,6 +32,8 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -190,6 +195,89 @@ class CommandLineTest {
   }
 
   @Test
+  void aFullQueueIsSaidByTheHostAndEndsWith5() throws Exception {
+    FakeEnclave.Loader loader = new FakeEnclave.Loader();
+    Semaphore calls = new Semaphore(0);
+    try (HostFixture fixture =
+        HostFixture.start("runtime.queue_max_items: 1\nruntime.enclave_threads: 1\n", loader)) {
+      loader.enclave.gate =
+          message -> {
+            if (!message.getItems(0).hasTick()) {
+              calls.acquireUninterruptibly();
+            }
+          };
+      var inside = fixture.host.operations().evidence();
+      await().until(() -> fixture.host.metrics().queueItems.get() == 0);
+      var waiting = fixture.host.operations().evidence();
+      String control = fixture.host.controlAddress().toString();
+      assertEquals(5, run("admin", "create-group", "--json", "--control", control));
+      assertEquals(
+          "error: the host's queue is full; nothing was applied, try again later",
+          err.toString().strip());
+      assertEquals("not-applied", json().get("result").getAsString());
+      assertEquals(5, json().get("exit_code").getAsInt());
+      calls.release(1_000);
+      assertTrue(inside.get().hasEvidence() && waiting.get().hasEvidence());
+    } finally {
+      calls.release(1_000_000);
+    }
+  }
+
+  @Test
+  void failuresInJsonAreOneObjectOnStandardOutput() {
+    String none = directory.resolve("none").toString();
+    assertEquals(1, run("image", "verify", "--json", none));
+    assertEquals("failed", json().get("result").getAsString());
+    assertTrue(err.toString().contains(json().get("text").getAsString()), err.toString());
+    out.getBuffer().setLength(0);
+    assertEquals(2, run("token", "--json", "--user", USER, "--auth-secret-file", none));
+    assertEquals("usage", json().get("result").getAsString());
+    out.getBuffer().setLength(0);
+    assertEquals(2, run("admin", "status", "--json", "--control", "nowhere"));
+    assertEquals(2, json().get("exit_code").getAsInt());
+    out.getBuffer().setLength(0);
+    assertEquals(0, run("token", "--help"));
+    assertTrue(out.toString().replaceAll("\\s+", " ").contains("after a failure"), out.toString());
+  }
+
+  @Test
+  void aPortThatIsTakenMeanwhileIsReplacedByAnother() throws Exception {
+    InetAddress loopback = InetAddress.getLoopbackAddress();
+    try (ServerSocket taken = new ServerSocket(0, 1, loopback)) {
+      int[] chosen = {0};
+      RunCommand command =
+          new RunCommand(
+                  () -> {
+                    chosen[0]++;
+                    return chosen[0] < 3 ? new int[] {0, taken.getLocalPort()} : new int[] {0, 0};
+                  })
+              .in(directory.resolve("run"));
+      command.writeSecret();
+      Logs logs = Logs.quiet();
+      try (Host host =
+          command.start(
+              directory.resolve("image"),
+              config ->
+                  Host.start(config, logs, new FakeEnclave.Loader(), InstantSource.system()))) {
+        assertEquals(3, chosen[0]);
+        assertTrue(host.controlAddress().port() != taken.getLocalPort());
+      }
+      RunCommand hopeless =
+          new RunCommand(() -> new int[] {0, taken.getLocalPort()}).in(directory.resolve("run"));
+      CommandException failure =
+          assertThrows(
+              CommandException.class,
+              () ->
+                  hopeless.start(
+                      directory.resolve("image"),
+                      config ->
+                          Host.start(
+                              config, logs, new FakeEnclave.Loader(), InstantSource.system())));
+      assertTrue(failure.getMessage().startsWith("cannot listen on"), failure.getMessage());
+    }
+  }
+
+  @Test
   void noHostAtTheControlAddressEndsWith5() throws IOException {
     int port;
     try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
@@ -236,6 +324,22 @@ class CommandLineTest {
       Foreground foreground = new Foreground(fixture.host, Duration.ofMinutes(10));
       loader.enclave.stop(dev.svr2.proto.Error.ERROR_INTEGRITY_MISMATCH);
       assertEquals(10, foreground.untilEnd());
+    }
+  }
+
+  @Test
+  void theEnclavesOwnEndIsNoFirstSignal() throws Exception {
+    FakeEnclave.Loader loader = new FakeEnclave.Loader();
+    AtomicInteger halts = new AtomicInteger();
+    try (HostFixture fixture = HostFixture.start("", loader)) {
+      Foreground foreground =
+          new Foreground(fixture.host, Duration.ofMinutes(10), halts::incrementAndGet);
+      loader.enclave.stop(dev.svr2.proto.Error.ERROR_INTEGRITY_MISMATCH);
+      assertEquals(10, foreground.untilEnd());
+      foreground.stopOrHalt();
+      assertEquals(0, halts.get());
+      foreground.stopOrHalt();
+      assertEquals(1, halts.get());
     }
   }
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What a configuration means, and every way to refuse one: the messages are what an operator works
-// with, so they stand
-// here word for word.
+// with, so they stand here word for word.
 package dev.svr2.host.config;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;

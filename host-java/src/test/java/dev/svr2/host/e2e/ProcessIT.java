@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The launcher and its commands as processes, as a person uses them: what `make run` prints is run
-// as
-// it stands, and exit codes and streams are what cli.md says. Runs after packaging, since the
-// launcher
-// starts what was packaged.
+// as it stands, and exit codes and streams are what cli.md says. Runs after packaging, since the
+// launcher starts what was packaged.
 package dev.svr2.host.e2e;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -18,6 +16,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.awaitility.Awaitility;
@@ -138,6 +137,22 @@ class ProcessIT {
       assertEquals(expected, result.exit(), () -> command + "\n" + result.err());
     }
     assertEquals(1, readyLines().size());
+  }
+
+  /** Every command of the README's tour, with its exit code and what it says it prints. */
+  @Test
+  void theTourOfTheReadmeIsWhatHappens() throws Exception {
+    Map<String, String> places =
+        Map.of(
+            "127.0.0.1:37611", address("client"),
+            "127.0.0.1:46613", address("control"),
+            ".run/", runDir() + "/");
+    List<ReadmeTour.Step> steps = ReadmeTour.read(ROOT.resolve("README.md"), places);
+    assertTrue(steps.size() >= 5, () -> steps.size() + " commands in the tour");
+    for (ReadmeTour.Step step : steps) {
+      Result result = shell(step.command());
+      step.check(result.exit(), result.out(), result.err());
+    }
   }
 
   @Test

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Order, parallelism, batches and bounds of the way into the enclave. Deterministic: a gate inside
-// the fake enclave
-// decides when calls go on.
+// the fake enclave decides when calls go on.
 package dev.svr2.host.enclave;
 
 import static org.awaitility.Awaitility.await;

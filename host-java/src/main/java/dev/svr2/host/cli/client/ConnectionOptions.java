@@ -7,18 +7,16 @@ package dev.svr2.host.cli.client;
 import dev.svr2.client.Credentials;
 import dev.svr2.client.Pins;
 import dev.svr2.client.PinsException;
+import dev.svr2.host.config.HostPort;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import picocli.CommandLine.Option;
 
 /** Filled by picocli; read by the commands. */
 final class ConnectionOptions {
-  private static final Pattern HOST_PORT = Pattern.compile("(\\[[0-9a-fA-F:.]+]|[^:/\\s]+):(\\d+)");
   private static final long FILE_MAX_BYTES = 1024 * 1024;
 
   @Option(
@@ -49,20 +47,19 @@ final class ConnectionOptions {
               + " variable AUTH_SECRET.")
   Path authSecretFile;
 
-  @Option(names = "--json", description = "Print the outcome as one JSON object.")
+  @Option(
+      names = "--json",
+      description =
+          "Print the outcome as one JSON object: {\"result\", \"exit_code\", …, \"text\"}.")
   boolean json;
 
   /** A checked HOST:PORT. */
   static String hostPort(String option, String value) throws CliException {
-    Matcher matcher = HOST_PORT.matcher(value);
-    if (!matcher.matches() || matcher.group(2).length() > 5) {
-      throw new CliException(option + " must be HOST:PORT");
+    try {
+      return HostPort.parseTarget(value).toString();
+    } catch (IllegalArgumentException e) {
+      throw new CliException(option + " must be HOST:PORT: " + e.getMessage());
     }
-    int port = Integer.parseInt(matcher.group(2));
-    if (port < 1 || port > 65_535) {
-      throw new CliException(option + ": the port must be 1 to 65535");
-    }
-    return value;
   }
 
   /** The pins, or null when no file is named. */

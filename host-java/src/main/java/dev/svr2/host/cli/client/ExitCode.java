@@ -1,22 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Exit codes of the client commands. Source: cli.md.
+// Exit codes of all commands: the table of cli.md, and two of the host's own.
 package dev.svr2.host.cli.client;
 
 import dev.svr2.client.Failure;
 
 /** What the commands end with. */
-final class ExitCode {
-  static final int DONE = 0;
-  static final int OTHER = 1;
-  static final int USAGE = 2;
-  static final int WRONG_PIN = 3;
-  static final int NOTHING_THERE = 4;
-  static final int NOT_APPLIED = 5;
-  static final int UNKNOWN = 6;
-  static final int REFUSED = 7;
-  static final int CREDENTIALS = 8;
-  static final int EXPOSE_REFUSED = 9;
+public final class ExitCode {
+  public static final int DONE = 0;
+  public static final int FAILED = 1;
+  public static final int USAGE = 2;
+  public static final int WRONG_PIN = 3;
+  public static final int NOTHING_THERE = 4;
+  public static final int NOT_APPLIED = 5;
+  public static final int UNKNOWN = 6;
+  public static final int REFUSED = 7;
+  public static final int CREDENTIALS = 8;
+  public static final int EXPOSE_REFUSED = 9;
+
+  /** The replica stopped for good; a supervisor starts a new host. */
+  public static final int ENCLAVE_STOPPED = 10;
+
+  /** The enclave aborted; a supervisor starts a new host. */
+  public static final int ENCLAVE_ABORTED = 11;
 
   private ExitCode() {}
 
@@ -46,12 +52,12 @@ final class ExitCode {
 
           @Override
           public Integer rejected(Failure.Rejected f) {
-            return OTHER;
+            return FAILED;
           }
 
           @Override
           public Integer protocolViolation(Failure.ProtocolViolation f) {
-            return OTHER;
+            return FAILED;
           }
         });
   }

@@ -132,7 +132,7 @@ public final class PinBlockCommand implements Callable<Integer> {
           report.end(ExitCode.NOT_APPLIED, "not-applied", text);
       case UNAUTHENTICATED, PERMISSION_DENIED ->
           report.end(ExitCode.CREDENTIALS, "credentials-refused", text);
-      default -> report.end(ExitCode.OTHER, "failed", text);
+      default -> report.end(ExitCode.FAILED, "failed", text);
     };
   }
 }

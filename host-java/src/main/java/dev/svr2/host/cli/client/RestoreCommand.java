@@ -80,7 +80,7 @@ final class RestoreCommand extends ClientOperation {
     @Override
     public Integer notUnwrappable(RestoreResult.NotUnwrappable result) {
       return report.end(
-          ExitCode.OTHER,
+          ExitCode.FAILED,
           "not-unwrappable",
           "the PIN is right, but what is stored is not a master key wrapped with it; restore it"
               + " without --master-key");
@@ -89,7 +89,7 @@ final class RestoreCommand extends ClientOperation {
     @Override
     public Integer serverError(RestoreResult.ServerError result) {
       return report.end(
-          ExitCode.OTHER,
+          ExitCode.FAILED,
           "server-error",
           "the replica found its memory altered and stopped; the try may be spent");
     }
