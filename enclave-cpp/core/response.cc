@@ -2,6 +2,8 @@
 
 #include "core/response.h"
 
+#include <google/protobuf/arena.h>
+
 #include <array>
 
 #include "svr2/client.pb.h"
@@ -12,6 +14,8 @@ namespace {
 
 // Data, a status and tries, with their tags and lengths: far below this.
 constexpr size_t kMaxResponseBytes = 128;
+// Room for the message itself.
+constexpr size_t kResponseBlockBytes = 512;
 
 proto::RestoreResponse::Status RestoreStatus(db::EffectStatus status) {
   switch (status) {
@@ -66,7 +70,14 @@ bool HasResponse(const db::Effect& effect) {
 
 Status EncryptResponse(const db::Effect& effect, client::Session* session, integrity::Tree* tree,
                        std::string* ciphertext) {
-  proto::Response response;
+  // On an arena, since the destructor of a message on the heap is not safe when memory ran out.
+  alignas(8) char block[kResponseBlockBytes];
+  const util::ScopedWipe wipe_block(block, sizeof(block));
+  google::protobuf::ArenaOptions options;
+  options.initial_block = block;
+  options.initial_block_size = sizeof(block);
+  google::protobuf::Arena arena(options);
+  auto& response = *google::protobuf::Arena::CreateMessage<proto::Response>(&arena);
   Fill(effect, &response);
   std::array<uint8_t, kMaxResponseBytes> plaintext;
   util::ScopedWipe wipe(plaintext.data(), plaintext.size());
