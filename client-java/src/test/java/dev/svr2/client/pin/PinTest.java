@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Normalization of PINs (protocol.md §7): trimmed; all-digit PINs with digits mapped to ASCII;
-// NFKD;
-// UTF-8.
+// NFKD; UTF-8.
 package dev.svr2.client.pin;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;

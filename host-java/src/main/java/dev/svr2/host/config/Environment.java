@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Environment variables in configuration values: ${NAME}, ${NAME:-default}, and $${ for a literal
-// ${.
-// Expansion happens after YAML has been read, value by value, so a variable cannot add a key.
+// Environment variables in configuration values: ${NAME}, ${NAME:-default}, and $${ for a
+// literal ${. Expansion happens after YAML has been read, value by value, so a variable cannot
+// add a key.
 package dev.svr2.host.config;
 
 import java.util.Map;

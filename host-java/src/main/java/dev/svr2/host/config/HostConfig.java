@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The configuration of one host, read, checked and typed. What each value means stands in Keys and
-// in
-// docs/configuration.md.
+// The configuration of one host, read, checked and typed. What each value means stands in Keys
+// and in docs/configuration.md.
 package dev.svr2.host.config;
 
 import dev.svr2.enclave.Platform;

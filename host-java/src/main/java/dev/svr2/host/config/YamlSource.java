@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reads a configuration file into flat keys with their lines. It works on YAML's node tree and not
-// on
-// the values that YAML would make of it: the declared type of a key decides how its text is read,
-// so
-// `yes`, `0x10` or `1e3` never turn into something that nobody wrote.
+// Reads a configuration file into flat keys with their lines. It works on YAML's node tree and
+// not on the values that YAML would make of it: the declared type of a key decides how its text
+// is read, so `yes`, `0x10` or `1e3` never turn into something that nobody wrote.
 package dev.svr2.host.config;
 
 import java.io.StringReader;

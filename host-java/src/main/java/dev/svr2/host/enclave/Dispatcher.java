@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Carries items into the enclave: a few threads, any number of lanes, bounded in items and bytes.
-// Items that
-// wait together go in together, since the transition is the dearest part (design.md §3).
+// Carries items into the enclave: a few threads, any number of lanes, bounded in items and
+// bytes. Items that wait together go in together, since the transition is the dearest part
+// (design.md §3).
 package dev.svr2.host.enclave;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;

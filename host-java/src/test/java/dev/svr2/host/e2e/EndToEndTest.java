@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The whole way, in one process and over real gRPC: client library, host, bridge, signed image,
-// enclave
-// core. Nothing is faked. Source: issue 2, item 10; design.md §7.
+// enclave core. Nothing is faked. Source: issue 2, item 10; design.md §7.
 package dev.svr2.host.e2e;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What an operator sees of clients that are cut off, of refused credentials and of a full queue:
-// few
-// lines, and none that names a client.
+// few lines, and none that names a client.
 package dev.svr2.host.session;
 
 import static org.awaitility.Awaitility.await;
