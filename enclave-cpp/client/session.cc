@@ -2,8 +2,10 @@
 
 #include "client/session.h"
 
+#include <cstring>
 #include <utility>
 
+#include "noise/cipher_state.h"
 #include "noise/handshake.h"
 #include "noise/pattern.h"
 #include "noise/transport.h"
@@ -11,16 +13,28 @@
 
 namespace svr2::client {
 
+namespace {
+
+constexpr crypto::Aead kAead = crypto::Aead::kChaCha20Poly1305;
+
+}  // namespace
+
 Session::Session(uint64_t id, const BackupId& backup_id, std::shared_ptr<const ServerKey> key)
     : id_(id), backup_id_(backup_id), key_(std::move(key)) {}
 
 Session::~Session() = default;
 
-Session::Counters Session::CountersContent() const {
-  Counters content;
-  util::StoreBigEndian64(content.data(), id_);
-  util::StoreBigEndian64(content.data() + 8, send_.counter());
-  util::StoreBigEndian64(content.data() + 16, receive_.counter());
+Session::Content Session::ContentOf(const Traffic& traffic) const {
+  Content content;
+  uint8_t* out = content.data();
+  util::StoreBigEndian64(out, id_);
+  std::memcpy(out + 8, backup_id_.data(), backup_id_.size());
+  out += 8 + backup_id_.size();
+  for (const Direction* direction : {&traffic.send, &traffic.receive}) {
+    util::StoreBigEndian64(out, direction->counter);
+    std::memcpy(out + 8, direction->key.data(), direction->key.size());
+    out += 8 + direction->key.size();
+  }
   return content;
 }
 
@@ -40,10 +54,9 @@ Status Session::Handshake(env::Env* env, integrity::Tree* tree, util::ByteView m
   SVR2_RETURN_IF_ERROR(handshake->WriteMessage(env, util::ByteView(), reply));
   Result<noise::Session> keys = handshake->Split();
   if (!keys.ok()) return keys.status();
-  send_ = std::move(keys->send);
-  receive_ = std::move(keys->receive);
-  const Counters content = CountersContent();
-  Result<integrity::Slot> slot = tree->Allocate(content);
+  traffic_.send.key = keys->send.key();
+  traffic_.receive.key = keys->receive.key();
+  Result<integrity::Slot> slot = tree->Allocate(ContentOf(traffic_).view());
   if (!slot.ok()) return slot.status();
   slot_ = *slot;
   has_slot_ = true;
@@ -55,36 +68,47 @@ Status Session::Handshake(env::Env* env, integrity::Tree* tree, util::ByteView m
 Status Session::Decrypt(integrity::Tree* tree, util::ByteView ciphertext,
                         util::SecretBytes* plaintext) {
   SVR2_CHECK(phase_ == Phase::kOpen);
-  const Counters before = CountersContent();
   const Result<size_t> size = noise::TransportPlaintextBytes(ciphertext.size());
   if (!size.ok()) return size.status();
   plaintext->resize(*size);
-  SVR2_RETURN_IF_ERROR(noise::TransportDecrypt(&receive_, ciphertext, plaintext->data()));
-  // Checks the counter that was used, too: it was `before` in the tree or this fails.
-  return tree->Update(slot_, before, CountersContent());
+  Traffic traffic = traffic_;
+  const Content before = ContentOf(traffic);
+  noise::CipherState cipher(kAead, traffic.receive.key, traffic.receive.counter);
+  SVR2_RETURN_IF_ERROR(noise::TransportDecrypt(&cipher, ciphertext, plaintext->data()));
+  traffic.receive.counter = cipher.counter();
+  // Nothing is done with the plaintext unless the copy was what the tree holds.
+  SVR2_RETURN_IF_ERROR(tree->Update(slot_, before.view(), ContentOf(traffic).view()));
+  traffic_.receive.counter = traffic.receive.counter;
+  return Status::Ok();
 }
 
 Status Session::Encrypt(integrity::Tree* tree, util::ByteView plaintext, std::string* ciphertext) {
   SVR2_CHECK(phase_ == Phase::kOpen);
-  const Counters before = CountersContent();
   ciphertext->resize(noise::TransportCiphertextBytes(plaintext.size()));
+  Traffic traffic = traffic_;
+  const Content before = ContentOf(traffic);
+  noise::CipherState cipher(kAead, traffic.send.key, traffic.send.counter);
   SVR2_RETURN_IF_ERROR(
-      noise::TransportEncrypt(&send_, plaintext, reinterpret_cast<uint8_t*>(&(*ciphertext)[0])));
-  // Not a byte of the ciphertext leaves unless the counter was the one in the tree.
-  const Status status = tree->Update(slot_, before, CountersContent());
-  if (!status.ok()) ciphertext->clear();
-  return status;
+      noise::TransportEncrypt(&cipher, plaintext, reinterpret_cast<uint8_t*>(&(*ciphertext)[0])));
+  traffic.send.counter = cipher.counter();
+  // Not a byte of the ciphertext leaves unless the copy was what the tree holds.
+  const Status status = tree->Update(slot_, before.view(), ContentOf(traffic).view());
+  if (!status.ok()) {
+    ciphertext->clear();
+    return status;
+  }
+  traffic_.send.counter = traffic.send.counter;
+  return Status::Ok();
 }
 
 Status Session::Close(integrity::Tree* tree) {
   Status status;
   if (has_slot_) {
-    status = tree->Release(slot_, CountersContent());
+    status = tree->Release(slot_, ContentOf(traffic_).view());
     has_slot_ = false;
   }
   phase_ = Phase::kClosed;
-  send_.Clear();
-  receive_.Clear();
+  traffic_ = Traffic();
   key_.reset();
   return status;
 }
@@ -101,7 +125,8 @@ void Session::LeaveInOutbox(OutItem item) {
   outbox_->push_back(std::move(item));
 }
 
-std::optional<OutItem> Session::TakeFromOutboxOrRelease() {
+std::optional<OutItem> Session::TakeFromOutboxOrRelease(const void* owner) {
+  if (sending_ != owner) return std::nullopt;
   if (outbox_ == nullptr) {
     sending_ = nullptr;
     return std::nullopt;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One client's attested Noise session: first the handshake, then requests in and responses out, one
-// at a time, and last a close. The message counters stand under the enclave's integrity tree, so
-// that a session whose memory is rolled back never encrypts two plaintexts under one key and nonce.
+// at a time, and last a close. Keys, message counters and the client's id stand under the enclave's
+// integrity tree: a session of which any part of the memory is put back never encrypts two
+// plaintexts under one key and nonce, nor anything under another session's key.
 // Source: protocol.md §1, design.md §4 "Integrity" and §7 invariant 5.
 
 #ifndef SVR2_CLIENT_SESSION_H_
@@ -16,10 +17,10 @@
 #include <string>
 #include <vector>
 
+#include "crypto/aead.h"
 #include "crypto/x25519.h"
 #include "env/env.h"
 #include "integrity/tree.h"
-#include "noise/cipher_state.h"
 #include "svr2/boundary.pb.h"
 #include "util/bytes.h"
 #include "util/mutex.h"
@@ -103,15 +104,27 @@ class Session {
   // now is that thread; `*already` says that it was before.
   bool ClaimOutput(const void* owner, bool* already) SVR2_REQUIRES(mutex_);
   void LeaveInOutbox(OutItem item) SVR2_REQUIRES(mutex_);
-  // The next item left by others; without one the claim ends.
-  std::optional<OutItem> TakeFromOutboxOrRelease() SVR2_REQUIRES(mutex_);
+  // The next item left by others; without one the claim ends. Nothing happens unless `owner` holds
+  // the claim.
+  std::optional<OutItem> TakeFromOutboxOrRelease(const void* owner) SVR2_REQUIRES(mutex_);
   bool has_outbox() const SVR2_REQUIRES(mutex_) { return outbox_ != nullptr; }
 
  private:
-  static constexpr size_t kCountersBytes = 24;
-  using Counters = std::array<uint8_t, kCountersBytes>;
+  // One direction's key and the number of messages under it.
+  struct Direction {
+    crypto::AeadKey key;
+    uint64_t counter = 0;
+  };
+  // What the tree covers. Each use works on one copy, from the check to the last byte: memory that
+  // changes in between is of no use to whoever changes it.
+  struct Traffic {
+    Direction send;
+    Direction receive;
+  };
+  static constexpr size_t kContentBytes = 8 + 16 + 2 * (8 + crypto::kAeadKeyBytes);
+  using Content = util::Secret<kContentBytes>;
 
-  Counters CountersContent() const SVR2_REQUIRES(mutex_);
+  Content ContentOf(const Traffic& traffic) const;
 
   const uint64_t id_;
   const BackupId backup_id_;
@@ -123,8 +136,7 @@ class Session {
   const void* sending_ SVR2_GUARDED_BY(mutex_) = nullptr;
   // Until the handshake is through.
   std::shared_ptr<const ServerKey> key_ SVR2_GUARDED_BY(mutex_);
-  noise::CipherState send_ SVR2_GUARDED_BY(mutex_);
-  noise::CipherState receive_ SVR2_GUARDED_BY(mutex_);
+  Traffic traffic_ SVR2_GUARDED_BY(mutex_);
   integrity::Slot slot_ SVR2_GUARDED_BY(mutex_){};
   bool has_slot_ SVR2_GUARDED_BY(mutex_) = false;
   // Almost always absent.

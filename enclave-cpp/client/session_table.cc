@@ -55,6 +55,15 @@ std::shared_ptr<Session> SessionTable::Find(uint64_t id, uint64_t now_tick) {
   return found->second->session;
 }
 
+void SessionTable::Touch(uint64_t id, uint64_t now_tick) {
+  Shard& shard = ShardOf(id);
+  util::MutexLock lock(&shard.mutex);
+  const auto found = shard.by_id.find(id);
+  if (found == shard.by_id.end()) return;
+  found->second->last_active_tick = now_tick;
+  shard.by_activity.splice(shard.by_activity.end(), shard.by_activity, found->second);
+}
+
 void SessionTable::Established(uint64_t id) {
   Shard& shard = ShardOf(id);
   util::MutexLock lock(&shard.mutex);
@@ -93,16 +102,15 @@ void SessionTable::TakeIdle(uint64_t now_tick, size_t most,
   }
 }
 
-std::vector<std::shared_ptr<Session>> SessionTable::RemoveAll() {
-  std::vector<std::shared_ptr<Session>> all;
+std::list<SessionTable::Entry> SessionTable::RemoveAll() {
+  std::list<Entry> all;
   for (Shard& shard : shards_) {
     util::MutexLock lock(&shard.mutex);
-    for (Entry& entry : shard.by_activity) {
+    for (const Entry& entry : shard.by_activity) {
       if (entry.pending) pending_.fetch_sub(1, std::memory_order_relaxed);
       sessions_.fetch_sub(1, std::memory_order_relaxed);
-      all.push_back(std::move(entry.session));
     }
-    shard.by_activity.clear();
+    all.splice(all.end(), shard.by_activity);
     shard.by_id.clear();
   }
   return all;

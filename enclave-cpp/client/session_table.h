@@ -41,6 +41,9 @@ class SessionTable {
   // The session, which counts as active now; null when there is none.
   std::shared_ptr<Session> Find(uint64_t id, uint64_t now_tick);
 
+  // The session was written to: it counts as active now. Nothing happens when it is unknown.
+  void Touch(uint64_t id, uint64_t now_tick);
+
   // Its handshake is through: it counts as pending no more. Once per session.
   void Established(uint64_t id);
 
@@ -51,8 +54,15 @@ class SessionTable {
   // as active now: the caller removes those that it closes.
   void TakeIdle(uint64_t now_tick, size_t most, std::vector<std::shared_ptr<Session>>* idle);
 
-  // Every session; for a replica that stops for good. The table is empty afterwards.
-  std::vector<std::shared_ptr<Session>> RemoveAll();
+  struct Entry {
+    std::shared_ptr<Session> session;
+    uint64_t last_active_tick;
+    bool pending;
+  };
+
+  // Every session; for a replica that stops for good, perhaps since memory ran out: allocates
+  // nothing. The table is empty afterwards.
+  std::list<Entry> RemoveAll();
 
   size_t sessions() const { return sessions_.load(std::memory_order_relaxed); }
   size_t pending_handshakes() const { return pending_.load(std::memory_order_relaxed); }
@@ -60,11 +70,6 @@ class SessionTable {
  private:
   static constexpr size_t kShards = 16;
 
-  struct Entry {
-    std::shared_ptr<Session> session;
-    uint64_t last_active_tick;
-    bool pending;
-  };
   // One part of the table. `by_activity` runs from the longest idle to the latest active.
   struct Shard {
     util::Mutex mutex;

@@ -300,10 +300,10 @@ TEST_F(SessionTest, WhileOneOwnerSendsOthersLeaveTheirItems) {
     session_->LeaveInOutbox(std::move(item));
   }
   EXPECT_TRUE(session_->has_outbox());
-  EXPECT_EQ(session_->TakeFromOutboxOrRelease()->data, "one");
+  EXPECT_EQ(session_->TakeFromOutboxOrRelease(&first)->data, "one");
   EXPECT_FALSE(session_->ClaimOutput(&second, &already));
-  EXPECT_EQ(session_->TakeFromOutboxOrRelease()->data, "two");
-  EXPECT_FALSE(session_->TakeFromOutboxOrRelease().has_value());
+  EXPECT_EQ(session_->TakeFromOutboxOrRelease(&first)->data, "two");
+  EXPECT_FALSE(session_->TakeFromOutboxOrRelease(&first).has_value());
   EXPECT_TRUE(session_->ClaimOutput(&second, &already));
 }
 

@@ -52,6 +52,20 @@ class RequestWiper {
   proto::Request* const request_;
 };
 
+const char* RoleName(raft::Role role) {
+  switch (role) {
+    case raft::Role::kFollower:
+      return "follower";
+    case raft::Role::kPreCandidate:
+      return "pre-candidate";
+    case raft::Role::kCandidate:
+      return "candidate";
+    case raft::Role::kLeader:
+      return "leader";
+  }
+  return "unknown role";
+}
+
 // Why a session ends after a failure on its input: the client or the host sent something bad,
 // except where it is our memory or our random source that failed.
 proto::CloseReason FinFor(Error error) {
@@ -62,6 +76,7 @@ proto::CloseReason FinFor(Error error) {
     case proto::ERROR_INTEGRITY_MISMATCH:
     case proto::ERROR_CORE_STOPPED:
     case proto::ERROR_CRYPTO_UNAVAILABLE:
+    case proto::ERROR_ATTESTATION_TOO_OLD:
       return proto::CLOSE_REASON_NOT_APPLIED;
     default:
       return proto::CLOSE_REASON_INVALID_ARGUMENT;
@@ -89,6 +104,7 @@ void Core::HandleClientInput(const proto::ClientInput& input, Call* call) {
   try {
     HandleClientMessage(session, input.data(), call);
   } catch (const std::bad_alloc&) {
+    call->output.DropUnfinished();
     CloseSession(session, proto::CLOSE_REASON_UNKNOWN, proto::ERROR_OUT_OF_MEMORY, call);
   }
 }
@@ -111,8 +127,10 @@ void Core::HandleClientMessage(const std::shared_ptr<client::Session>& session, 
         break;
       }
       case client::Session::Phase::kOpen:
-        status = session->busy() ? Status(proto::ERROR_CLIENT_BUSY)
-                                 : session->Decrypt(tree_.get(), data, &plaintext);
+        status = !evidence_fresh_.load(std::memory_order_relaxed) && !session->busy()
+                     ? Status(proto::ERROR_ATTESTATION_TOO_OLD)
+                 : session->busy() ? Status(proto::ERROR_CLIENT_BUSY)
+                                   : session->Decrypt(tree_.get(), data, &plaintext);
         if (status.ok()) session->BeginRequest(now_tick_.load(std::memory_order_relaxed));
         break;
     }
@@ -198,14 +216,14 @@ Status Core::AddRequest(const std::shared_ptr<client::Session>& session,
 void Core::SubmitRequests(Call* call) {
   if (call->requests.empty()) return;
   const uint64_t now = now_tick_.load(std::memory_order_relaxed);
-  Outcome outcome;
-  if (auto backups = call->requests.TakeBackups()) {
-    replica_.Submit(std::move(*backups), now, &outcome);
+  auto backups = call->requests.TakeBackups();
+  auto others = call->requests.TakeOthers();
+  for (auto* entry : {&backups, &others}) {
+    if (!entry->has_value()) continue;
+    Outcome outcome;
+    replica_.Submit(std::move(**entry), now, &outcome);
+    Deliver(&outcome, call);
   }
-  if (auto others = call->requests.TakeOthers()) {
-    replica_.Submit(std::move(*others), now, &outcome);
-  }
-  Deliver(&outcome, call);
 }
 
 void Core::Deliver(Outcome* outcome, Call* call) {
@@ -215,13 +233,26 @@ void Core::Deliver(Outcome* outcome, Call* call) {
     } else if (completion.kind == Completion::Kind::kUnknown) {
       metrics_.Increment(proto::COUNTER_CLIENT_REQUESTS_UNKNOWN);
     }
-    if (completion.origin.session != nullptr) {
-      DeliverToSession(completion, call);
-    } else {
-      DeliverToHost(completion, call);
-    }
+    if (completion.kind == Completion::Kind::kNotApplied) WarnOfLimit(completion.error, call);
+    DeliverOne(completion, call);
   }
   if (outcome->stopped.has_value()) StopForGood(*outcome->stopped, call);
+  for (const raft::RoleChange& change : outcome->role_changes) {
+    Log(proto::LOG_LEVEL_INFO,
+        std::string(RoleName(change.role)) + " in term " + std::to_string(change.term), call);
+  }
+}
+
+// Memory that runs out over one answer spoils that one alone: its session ends as unknown.
+void Core::DeliverOne(const Completion& completion, Call* call) {
+  if (completion.origin.session == nullptr) return DeliverToHost(completion, call);
+  try {
+    DeliverToSession(completion, call);
+  } catch (const std::bad_alloc&) {
+    call->output.DropUnfinished();
+    CloseSession(completion.origin.session, proto::CLOSE_REASON_UNKNOWN, proto::ERROR_OUT_OF_MEMORY,
+                 call);
+  }
 }
 
 void Core::DeliverToSession(const Completion& completion, Call* call) {
@@ -230,6 +261,7 @@ void Core::DeliverToSession(const Completion& completion, Call* call) {
   proto::CloseReason fin = completion.kind == Completion::Kind::kNotApplied
                                ? proto::CLOSE_REASON_NOT_APPLIED
                                : proto::CLOSE_REASON_UNKNOWN;
+  bool answered = false;
   if (completion.kind == Completion::Kind::kResult && HasResponse(completion.effect)) {
     util::MutexLock lock(session->mutex());
     if (session->phase() != client::Session::Phase::kOpen) return;
@@ -237,11 +269,12 @@ void Core::DeliverToSession(const Completion& completion, Call* call) {
     status = EncryptResponse(completion.effect, session.get(), tree_.get(), &item.data);
     if (status.ok()) {
       metrics_.CountError(completion.error);  // An answer that reads ERROR.
-      session->EndRequest();
       call->output.AddClientItem(session, std::move(item));
-      return;
+      session->EndRequest();
+      answered = true;
     }
   }
+  if (answered) return sessions_.Touch(session->id(), now_tick_.load(std::memory_order_relaxed));
   CloseSession(session, fin, status.error(), call);
   if (status.error() == proto::ERROR_INTEGRITY_MISMATCH) {
     Outcome outcome;
@@ -272,6 +305,9 @@ void Core::CloseSession(const std::shared_ptr<client::Session>& session, proto::
   if (!sessions_.Remove(session->id())) return;
   metrics_.Increment(proto::COUNTER_CLIENT_SESSIONS_CLOSED);
   metrics_.CountError(error);
+  if (Logs(proto::LOG_LEVEL_DEBUG)) {
+    Log(proto::LOG_LEVEL_DEBUG, "a client's session ends: " + proto::Error_Name(error), call);
+  }
   Status closed;
   {
     util::MutexLock lock(session->mutex());

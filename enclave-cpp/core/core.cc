@@ -22,6 +22,9 @@ constexpr uint32_t kSlotsBesideSessions = 64;
 
 constexpr size_t kStackBlockBytes = 4096;
 
+// A minute at 100 ms: a limit that is reached stays reached for a while.
+constexpr uint64_t kTicksBetweenLimitWarnings = 600;
+
 client::SessionLimits LimitsOf(const Settings& settings) {
   client::SessionLimits limits;
   limits.max_client_sessions = settings.max_client_sessions;
@@ -102,6 +105,8 @@ Status Core::Input(util::ByteView message) {
     } catch (const std::bad_alloc&) {
       status = proto::ERROR_OUT_OF_MEMORY;
     }
+    // Should memory have run out on the way to saying so.
+    if (const Error reason = replica_.stop_reason(); reason != proto::OK) WipeAfterStop(reason);
   }
   metrics_.CountError(status.error());
   return status;
@@ -121,10 +126,11 @@ Status Core::HandleMessage(util::ByteView message) {
   if (parsed.items_size() > kMaxInputItems) return proto::ERROR_CORE_TOO_MANY_ITEMS;
   metrics_.Increment(proto::COUNTER_HOST_ITEMS, static_cast<uint64_t>(parsed.items_size()));
   Call call(this, util::LoadBigEndian64(peer_id().data()));
+  Status status;
   for (const proto::HostItem& item : parsed.items()) {
     // Requests of clients are gathered; anything else comes after those before it.
     if (!item.has_client()) SubmitRequests(&call);
-    HandleItem(item, &call);
+    if (!TryItem(item, &call)) status = proto::ERROR_OUT_OF_MEMORY;
     if (call.output.large()) {
       SubmitRequests(&call);
       call.output.Flush();
@@ -132,7 +138,18 @@ Status Core::HandleMessage(util::ByteView message) {
   }
   SubmitRequests(&call);
   call.output.Flush();
-  return Status::Ok();
+  return status;
+}
+
+// What others are owed in the same call goes out all the same.
+bool Core::TryItem(const proto::HostItem& item, Call* call) {
+  try {
+    HandleItem(item, call);
+    return true;
+  } catch (const std::bad_alloc&) {
+    call->output.DropUnfinished();
+    return false;
+  }
 }
 
 void Core::HandleItem(const proto::HostItem& item, Call* call) {
@@ -161,8 +178,10 @@ void Core::HandleTick(const proto::Tick& tick, Call* call) {
   replica_.Tick(tick.unix_time_ms(), now, &outcome);
   Deliver(&outcome, call);
   if (stopped_.load(std::memory_order_acquire)) return;
-  RefreshServerKey(call);
+  // First what gives memory back.
   ExpireSessions(call);
+  RefreshServerKey(call);
+  evidence_fresh_.store(UsableServerKey().ok(), std::memory_order_relaxed);
 }
 
 // Replies answer what this enclave asked. A group of one asks nothing yet, so every id is unknown.
@@ -173,26 +192,54 @@ void Core::HandleReply(const proto::HostReply& reply) {
 }
 
 void Core::StopForGood(Error reason, Call* call) {
-  if (stopped_.exchange(true, std::memory_order_acq_rel)) return;
-  metrics_.CountError(reason);
-  metrics_.Set(proto::GAUGE_STOPPED, 1);
-  for (const std::shared_ptr<client::Session>& session : sessions_.RemoveAll()) {
-    util::MutexLock lock(session->mutex());
-    // The tree may be the very thing that was altered: keys are wiped whatever it says.
-    (void)session->Close(tree_.get()).ok();
-  }
+  if (!WipeAfterStop(reason)) return;
+  call->output.AddItem()->mutable_stopped()->set_error(reason);
   Log(proto::LOG_LEVEL_ERROR,
       "this replica stopped for good: " + proto::Error_Name(reason) +
           "; its database is wiped; start a new enclave",
       call);
-  call->output.AddItem()->mutable_stopped()->set_error(reason);
+}
+
+// Allocates nothing, since that memory ran out may be the reason. True for the first caller.
+bool Core::WipeAfterStop(Error reason) {
+  if (stopped_.exchange(true, std::memory_order_acq_rel)) return false;
+  metrics_.CountError(reason);
+  metrics_.Set(proto::GAUGE_STOPPED, 1);
+  for (const client::SessionTable::Entry& entry : sessions_.RemoveAll()) {
+    util::MutexLock lock(entry.session->mutex());
+    // The tree may be the very thing that was altered: keys are wiped whatever it says.
+    (void)entry.session->Close(tree_.get()).ok();
+  }
+  util::MutexLock lock(&server_key_mutex_);
+  server_key_.reset();
+  return true;
 }
 
 void Core::Log(proto::LogLevel level, std::string text, Call* call) {
-  if (static_cast<int>(level) > log_level_.load(std::memory_order_relaxed)) return;
+  if (!Logs(level)) return;
   proto::LogLine* line = call->output.AddItem()->mutable_log();
   line->set_level(level);
   line->set_text(std::move(text));
+}
+
+void Core::WarnOfLimit(Error error, Call* call) {
+  switch (error) {
+    case proto::ERROR_DB_ROWS_FULL:
+    case proto::ERROR_DB_HEAP_FULL:
+    case proto::ERROR_RAFT_LOG_FULL:
+    case proto::ERROR_CLIENT_TOO_MANY:
+    case proto::ERROR_OUT_OF_MEMORY:
+      break;
+    default:
+      return;
+  }
+  const uint64_t now = now_tick_.load(std::memory_order_relaxed);
+  uint64_t next = next_limit_warning_tick_.load(std::memory_order_relaxed);
+  if (now < next || !next_limit_warning_tick_.compare_exchange_strong(
+                        next, now + kTicksBetweenLimitWarnings, std::memory_order_relaxed)) {
+    return;
+  }
+  Log(proto::LOG_LEVEL_WARN, "a limit refuses clients: " + proto::Error_Name(error), call);
 }
 
 }  // namespace svr2::core

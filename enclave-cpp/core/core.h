@@ -71,6 +71,8 @@ class Core {
        std::unique_ptr<integrity::Tree> tree);
 
   Status HandleMessage(util::ByteView message);
+  // Handles an item; false when memory ran out over it.
+  bool TryItem(const proto::HostItem& item, Call* call);
   void HandleItem(const proto::HostItem& item, Call* call);
   void HandleTick(const proto::Tick& tick, Call* call);
   void HandleRequest(const proto::HostRequest& request, Call* call);
@@ -85,6 +87,7 @@ class Core {
                     const util::SecretBytes& plaintext, Call* call);
   void SubmitRequests(Call* call);
   void Deliver(Outcome* outcome, Call* call);
+  void DeliverOne(const Completion& completion, Call* call);
   void DeliverToSession(const Completion& completion, Call* call);
   void DeliverToHost(const Completion& completion, Call* call);
   // Ends a session from our side: `fin` and why go to the client, the session is forgotten.
@@ -109,7 +112,13 @@ class Core {
   Status CheckHeapForSession();
 
   void StopForGood(Error reason, Call* call);
+  bool WipeAfterStop(Error reason);
+  bool Logs(proto::LogLevel level) const {
+    return static_cast<int>(level) <= log_level_.load(std::memory_order_relaxed);
+  }
   void Log(proto::LogLevel level, std::string text, Call* call);
+  // Warns that a limit refuses clients: at most once in kTicksBetweenLimitWarnings.
+  void WarnOfLimit(Error error, Call* call);
   void UpdateGauges(const Snapshot& snapshot);
 
   env::Env* const env_;
@@ -123,6 +132,7 @@ class Core {
   std::atomic<bool> stopped_{false};
   std::atomic<int> log_level_;
   std::atomic<uint64_t> now_tick_{0};
+  std::atomic<uint64_t> next_limit_warning_tick_{0};
   std::atomic<uint64_t> next_request_{1};
 
   util::Mutex server_key_mutex_;
@@ -130,6 +140,8 @@ class Core {
   // One thread at a time makes evidence; others go on with what there is.
   std::atomic<bool> refreshing_{false};
   std::atomic<bool> evidence_failed_{false};
+  // Whether the evidence that clients were shown is young enough; judged at each tick.
+  std::atomic<bool> evidence_fresh_{false};
 };
 
 }  // namespace svr2::core

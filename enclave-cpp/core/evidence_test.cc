@@ -71,7 +71,7 @@ TEST(EvidenceTest, TheClaimsNameTheGroup) {
 }
 
 // §5: "No client session … when the own evidence is too old." Its age counts from group time.
-TEST(EvidenceTest, TooOldEvidenceRefusesNewSessionsOnly) {
+TEST(EvidenceTest, TooOldEvidenceRefusesNewSessionsAndRequestsOnLiveOnes) {
   proto::EnclaveConfig config = TestConfig();
   config.mutable_group()->set_attestation_timeout(100);
   TestHost host(config);
@@ -86,7 +86,9 @@ TEST(EvidenceTest, TooOldEvidenceRefusesNewSessionsOnly) {
   EXPECT_EQ(OpenError(&host), proto::ERROR_ATTESTATION_TOO_OLD);
   EXPECT_FALSE(host.GetStatus().serving());
   EXPECT_EQ(host.GetStatus().not_serving_reason(), proto::ERROR_ATTESTATION_TOO_OLD);
-  EXPECT_TRUE(client.Call(TriesOf()).has_value());
+  EXPECT_FALSE(client.Call(TriesOf()).has_value());
+  EXPECT_EQ(client.inbox().fin, proto::CLOSE_REASON_NOT_APPLIED);
+  EXPECT_EQ(client.inbox().fin_error, proto::ERROR_ATTESTATION_TOO_OLD);
   // "Group time … may go back".
   host.SetUnixMs(founded_at_ms);
   host.Tick();

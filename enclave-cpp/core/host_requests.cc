@@ -3,6 +3,7 @@
 // Core's part for the host's transactions, and the evidence that clients are shown.
 
 #include <memory>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -106,13 +107,21 @@ void Core::OpenClient(uint64_t id, const proto::NewClientRequest& request, Call*
   Result<std::shared_ptr<client::Session>> session =
       sessions_.Open(util::ToArray<16>(backup_id), *key, now_tick_.load(std::memory_order_relaxed));
   if (!session.ok()) {
+    WarnOfLimit(session.error(), call);
     AddReply(id, session.error(), call);
+    return;
+  }
+  if (stopped_.load(std::memory_order_acquire)) {
+    // Stopped meanwhile: the table was emptied, perhaps just before this session came into it.
+    sessions_.Remove((*session)->id());
+    AddReply(id, proto::ERROR_CORE_STOPPED, call);
     return;
   }
   metrics_.Increment(proto::COUNTER_CLIENT_SESSIONS_OPENED);
   proto::NewClientReply* reply = AddReply(id, proto::OK, call)->mutable_new_client();
   reply->set_client_id((*session)->id());
   reply->set_handshake_start((*key)->handshake_start);
+  call->output.NoteBytes((*key)->handshake_start.size());
 }
 
 void Core::DeleteBackup(uint64_t id, const proto::DeleteBackupRequest& request, Call* call) {
@@ -125,13 +134,18 @@ void Core::DeleteBackup(uint64_t id, const proto::DeleteBackupRequest& request, 
   if (command.backup_id.size() != db::kBackupIdBytes) {
     return refuse(proto::ERROR_CORE_MALFORMED_ID, proto::CLOSE_REASON_INVALID_ARGUMENT);
   }
+  // Submitted with the requests of clients that follow in this message, or at its end.
+  if (call->requests.full()) SubmitRequests(call);
   if (!replica_.OpenTransaction(id)) {
     return refuse(proto::ERROR_CORE_DUPLICATE_TRANSACTION, proto::CLOSE_REASON_NOT_APPLIED);
   }
-  // Submitted with the requests of clients that follow in this message, or at its end.
-  if (call->requests.full()) SubmitRequests(call);
-  const Status added = call->requests.Add(command, Origin{nullptr, id, command.op});
-  SVR2_CHECK(added.ok());  // Its only size was checked above.
+  try {
+    const Status added = call->requests.Add(command, Origin{nullptr, id, command.op});
+    SVR2_CHECK(added.ok());  // Its only size was checked above.
+  } catch (const std::bad_alloc&) {
+    replica_.CloseTransaction(id);
+    refuse(proto::ERROR_OUT_OF_MEMORY, proto::CLOSE_REASON_NOT_APPLIED);
+  }
 }
 
 void Core::CreateGroup(uint64_t id, Call* call) {
@@ -213,6 +227,7 @@ void Core::ReportEvidence(uint64_t id, Call* call) {
     return;
   }
   AddReply(id, proto::OK, call)->mutable_evidence()->set_handshake_start((*key)->handshake_start);
+  call->output.NoteBytes((*key)->handshake_start.size());
 }
 
 Result<std::shared_ptr<const client::ServerKey>> Core::UsableServerKey() {
@@ -246,7 +261,12 @@ void Core::RefreshServerKey(Call* call) {
     }
   }
   if (refreshing_.exchange(true, std::memory_order_acquire)) return;
-  const Status status = MakeServerKey(*now_seconds, now_tick);
+  Status status;
+  try {
+    status = MakeServerKey(*now_seconds, now_tick);
+  } catch (const std::bad_alloc&) {
+    status = proto::ERROR_OUT_OF_MEMORY;
+  }
   refreshing_.store(false, std::memory_order_release);
   if (status.ok()) {
     metrics_.Increment(proto::COUNTER_EVIDENCE_REFRESHES);
@@ -279,14 +299,19 @@ Status Core::MakeServerKey(uint64_t now_seconds, uint64_t now_tick) {
   key->made_at_seconds = now_seconds;
   key->made_at_tick = now_tick;
   util::MutexLock lock(&server_key_mutex_);
+  if (stopped_.load(std::memory_order_acquire)) return proto::ERROR_CORE_STOPPED;
   server_key_ = std::move(key);
+  evidence_fresh_.store(true, std::memory_order_relaxed);
   return Status::Ok();
 }
 
 // Refuses new sessions while there is still heap for those that exist and for the log.
 Status Core::CheckHeapForSession() {
   const uint64_t limit = env_->HeapBytesLimit();
-  return env_->HeapBytesUsed() < limit - limit / 32 ? Status::Ok()
+  const uint64_t used = env_->HeapBytesUsed();
+  // Rows leave the whole reserve free; sessions may take half of it.
+  const uint64_t kept_free = HeapReserveBytes(limit) / 2 + replica_.log_room_bytes();
+  return used <= limit && limit - used >= kept_free ? Status::Ok()
                                                     : Status(proto::ERROR_OUT_OF_MEMORY);
 }
 

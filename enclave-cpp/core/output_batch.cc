@@ -28,12 +28,24 @@ OutputBatch::~OutputBatch() {
   // Only after an exception: what was gathered is lost, but no session stays claimed for ever.
   for (const std::shared_ptr<client::Session>& session : claimed_) {
     util::MutexLock lock(session->mutex());
-    while (session->TakeFromOutboxOrRelease().has_value()) {
+    while (session->TakeFromOutboxOrRelease(this).has_value()) {
     }
   }
 }
 
+proto::EnclaveItem* OutputBatch::AddItem() {
+  FinishItem();
+  unfinished_ = google::protobuf::Arena::CreateMessage<proto::EnclaveItem>(&arena_);
+  return unfinished_;
+}
+
+void OutputBatch::FinishItem() {
+  if (unfinished_ == nullptr) return;
+  message_->mutable_items()->UnsafeArenaAddAllocated(std::exchange(unfinished_, nullptr));
+}
+
 void OutputBatch::AppendClientItem(uint64_t client_id, client::OutItem item) {
+  FinishItem();
   // Complete before it is added: should memory run out in between, no half item is left.
   auto* out = google::protobuf::Arena::CreateMessage<proto::ClientOutput>(&arena_);
   out->set_client_id(client_id);
@@ -41,7 +53,7 @@ void OutputBatch::AppendClientItem(uint64_t client_id, client::OutItem item) {
   out->set_fin(item.fin);
   out->set_error(item.error);
   message_->add_items()->unsafe_arena_set_allocated_client(out);
-  client_bytes_ += out->data().size();
+  large_bytes_ += out->data().size();
 }
 
 void OutputBatch::AddClientItem(const std::shared_ptr<client::Session>& session,
@@ -59,17 +71,23 @@ void OutputBatch::AddClientItem(const std::shared_ptr<client::Session>& session,
 }
 
 void OutputBatch::Flush() {
-  while (message_->items_size() > 0) {
-    serialized_.clear();
-    message_->AppendToString(&serialized_);
-    message_->Clear();
-    client_bytes_ = 0;
-    metrics_->Increment(proto::COUNTER_HOST_OUTPUTS);
-    const Status status = env_->Output(serialized_);
-    if (!status.ok()) metrics_->CountError(status.error());
+  do {
+    FinishItem();
+    if (message_->items_size() > 0) Send();
     CollectOutboxes();
-  }
-  CollectOutboxes();
+  } while (message_->items_size() > 0);
+}
+
+void OutputBatch::Send() {
+  serialized_.clear();
+  message_->AppendToString(&serialized_);
+  // Gives back what the items took, beyond the block on the stack.
+  arena_.Reset();
+  message_ = google::protobuf::Arena::CreateMessage<proto::EnclaveToHostMessage>(&arena_);
+  large_bytes_ = 0;
+  metrics_->Increment(proto::COUNTER_HOST_OUTPUTS);
+  const Status status = env_->Output(serialized_);
+  if (!status.ok()) metrics_->CountError(status.error());
 }
 
 void OutputBatch::CollectOutboxes() {
@@ -81,7 +99,7 @@ void OutputBatch::CollectOutboxes() {
       util::MutexLock lock(session->mutex());
       // All that is there goes into the next message, under the same claim.
       while (!took || session->has_outbox()) {
-        std::optional<client::OutItem> item = session->TakeFromOutboxOrRelease();
+        std::optional<client::OutItem> item = session->TakeFromOutboxOrRelease(this);
         if (!item.has_value()) break;
         took = true;
         AppendClientItem(session->id(), std::move(*item));

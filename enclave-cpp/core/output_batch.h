@@ -32,15 +32,21 @@ class OutputBatch {
   // Flush was called, or an exception is on its way.
   ~OutputBatch();
 
-  // A new item, to be filled by the caller before the next call.
-  proto::EnclaveItem* AddItem() { return message_->add_items(); }
+  // A new item, to be filled by the caller before the next call. It joins the message with the next
+  // call only: should memory run out while it is filled, no half item is ever sent.
+  proto::EnclaveItem* AddItem();
+  // Forgets the item that was being filled, after std::bad_alloc.
+  void DropUnfinished() { unfinished_ = nullptr; }
 
   // An item for a client. The session stays alive until it is out.
   void AddClientItem(const std::shared_ptr<client::Session>& session, client::OutItem item)
       SVR2_REQUIRES(session->mutex());
 
+  // The item added last holds about so many bytes; small ones need not be told.
+  void NoteBytes(size_t bytes) { large_bytes_ += bytes; }
+
   // True when enough is gathered that it should go before more is added.
-  bool large() const { return client_bytes_ > kLargeBytes || message_->items_size() > kLargeItems; }
+  bool large() const { return large_bytes_ > kLargeBytes || message_->items_size() > kLargeItems; }
 
   // Hands everything to the host. No lock may be held. A message that the host refuses is counted
   // and lost, with all in it: a host can always drop messages.
@@ -52,6 +58,8 @@ class OutputBatch {
   static constexpr size_t kStackBlockBytes = 2048;
 
   void AppendClientItem(uint64_t client_id, client::OutItem item);
+  void FinishItem();
+  void Send();
   void CollectOutboxes();
 
   env::Env* const env_;
@@ -59,9 +67,10 @@ class OutputBatch {
   // Small messages are built without touching the heap, whose lock all threads share.
   alignas(8) char block_[kStackBlockBytes];
   google::protobuf::Arena arena_;
-  proto::EnclaveToHostMessage* const message_;
+  proto::EnclaveToHostMessage* message_;
+  proto::EnclaveItem* unfinished_ = nullptr;
   std::string serialized_;
-  size_t client_bytes_ = 0;
+  size_t large_bytes_ = 0;
   // Sessions whose output this batch holds the claim of.
   std::vector<std::shared_ptr<client::Session>> claimed_;
 };

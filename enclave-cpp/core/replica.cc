@@ -14,11 +14,6 @@ namespace svr2::core {
 
 namespace {
 
-constexpr uint64_t kMinHeapReserveBytes = uint64_t{4} << 20;
-
-// Heap that rows never take: for sessions, messages in work, and the allocator's slack.
-uint64_t HeapReserve(uint64_t limit) { return std::max(kMinHeapReserveBytes, limit / 16); }
-
 uint64_t Tag(const raft::PeerId& id) { return util::LoadBigEndian64(id.data()); }
 
 raft::Options RaftOptions(const Settings& settings) {
@@ -52,7 +47,8 @@ Replica::Replica(env::Env* env, const Settings& settings, const raft::PeerId& se
       self_(self),
       tag_(Tag(self)),
       tree_(tree),
-      metrics_(metrics) {}
+      metrics_(metrics),
+      log_room_bytes_(settings.log_max_bytes) {}
 
 Replica::~Replica() = default;
 
@@ -129,31 +125,35 @@ void Replica::Submit(EntryInTheMaking entry, uint64_t now_tick, Outcome* outcome
   util::MutexLock lock(&mutex_);
   Anchor before;
   uint64_t appended = 0;
-  Status status = RefusalLocked();
-  if (status.ok()) {
-    // What may fail for lack of memory comes before the entry is in the log.
-    try {
-      outcome->completions.reserve(outcome->completions.size() + entry.origins.size());
+  bool log_damaged = false;
+  Status status;
+  // What may fail for lack of memory comes before the entry is in the log: then it is refused.
+  try {
+    outcome->completions.reserve(outcome->completions.size() + entry.origins.size());
+    status = RefusalLocked();
+    if (status.ok()) {
       ReadAnchor(&before);
-      status = AppendLocked(&entry, &appended);
-    } catch (const std::bad_alloc&) {
-      waiting_.erase(entry.first_request);
-      StopLocked(proto::ERROR_OUT_OF_MEMORY, outcome);
-      status = proto::ERROR_OUT_OF_MEMORY;
+      deadlines_.push_back(
+          Deadline{now_tick + settings_.client_request_timeout_ticks, entry.first_request});
+      status = AppendLocked(&entry, &appended, &log_damaged);
     }
+  } catch (const std::bad_alloc&) {
+    status = proto::ERROR_OUT_OF_MEMORY;
   }
   if (!status.ok()) {
+    const uint64_t number = entry.first_request;
+    if (!deadlines_.empty() && deadlines_.back().first_request == number) deadlines_.pop_back();
+    // Refusing is one thing; that memory was altered, or is half written, is another.
+    if (log_damaged || status.error() == proto::ERROR_INTEGRITY_MISMATCH) {
+      StopLocked(status.error(), outcome);
+    }
     CompleteAll(std::move(entry.origins), Completion::Kind::kNotApplied, status.error(), outcome);
-    // Refusing is one thing; that memory was altered is another.
-    if (status.error() == proto::ERROR_INTEGRITY_MISMATCH) StopLocked(status.error(), outcome);
     return;
   }
   try {
     AdvanceLocked(before, appended, outcome);
-    if (waiting_.count(entry.first_request) != 0) {
-      deadlines_.push_back(
-          Deadline{now_tick + settings_.client_request_timeout_ticks, entry.first_request});
-    }
+    // Almost always answered by now; else the deadline stays.
+    if (!stopped_.has_value() && waiting_.count(entry.first_request) == 0) deadlines_.pop_back();
   } catch (const std::bad_alloc&) {
     StopLocked(proto::ERROR_OUT_OF_MEMORY, outcome);
   }
@@ -162,6 +162,11 @@ void Replica::Submit(EntryInTheMaking entry, uint64_t now_tick, Outcome* outcome
 bool Replica::OpenTransaction(uint64_t id) {
   util::MutexLock lock(&mutex_);
   return transactions_.insert(id).second;
+}
+
+void Replica::CloseTransaction(uint64_t id) {
+  util::MutexLock lock(&mutex_);
+  transactions_.erase(id);
 }
 
 void Replica::Stop(Error reason, Outcome* outcome) {
@@ -231,20 +236,25 @@ Status Replica::CheckRoomForBackups(size_t backups) {
   if (backups == 0) return Status::Ok();
   const uint64_t limit = env_->HeapBytesLimit();
   const uint64_t used = env_->HeapBytesUsed();
-  const uint64_t log_bytes = std::min(group_->raft.log().bytes(), settings_.log_max_bytes);
   // The log may grow to its bound whatever rows do.
-  const uint64_t kept_free = HeapReserve(limit) + (settings_.log_max_bytes - log_bytes);
+  const uint64_t kept_free = HeapReserveBytes(limit) + log_room_bytes();
   if (used > limit || limit - used < kept_free) return proto::ERROR_DB_HEAP_FULL;
   return group_->db->ReserveForBackups(unapplied_backups_ + backups);
 }
 
-// Puts the entry into the log. On failure nothing was appended and `entry` still has its origins.
-Status Replica::AppendLocked(EntryInTheMaking* entry, uint64_t* index) {
+// Puts the entry into the log. On failure, std::bad_alloc among them, nothing was appended and
+// `entry` still has its origins.
+Status Replica::AppendLocked(EntryInTheMaking* entry, uint64_t* index, bool* log_damaged) {
   const size_t backups = entry->origins.front().op == db::Op::kBackup ? entry->origins.size() : 0;
   SVR2_RETURN_IF_ERROR(CheckRoomForBackups(backups));
   Waiting& waiting = waiting_[entry->first_request];
-  const Result<raft::Position> position =
-      group_->raft.Propose(raft::EntryKind::kData, entry->payload);
+  Result<raft::Position> position = proto::ERROR_OUT_OF_MEMORY;
+  try {
+    position = group_->raft.Propose(raft::EntryKind::kData, entry->payload);
+  } catch (const std::bad_alloc&) {
+    // The log may be half changed: nothing can be built on it.
+    *log_damaged = true;
+  }
   if (!position.ok()) {
     waiting_.erase(entry->first_request);
     return position.status();
@@ -272,8 +282,8 @@ void Replica::ReadAnchor(Anchor* anchor) const {
 }
 
 void Replica::AdvanceLocked(const Anchor& before, uint64_t appended, Outcome* outcome) {
-  const size_t first_new = outcome->completions.size();
-  Status status = ApplyCommitted(appended, outcome);
+  Outcome made;
+  Status status = ApplyCommitted(appended, &made);
   if (status.ok()) {
     Anchor after;
     ReadAnchor(&after);
@@ -282,17 +292,25 @@ void Replica::AdvanceLocked(const Anchor& before, uint64_t appended, Outcome* ou
                  ? tree_->Verify(group_->slot, after.view())
                  : tree_->Update(group_->slot, before.view(), after.view());
   }
-  if (status.ok()) return;
-  // Nothing that was decided on doubtful state is told to anyone.
-  for (size_t i = first_new; i < outcome->completions.size(); ++i) {
-    Completion& completion = outcome->completions[i];
-    if (completion.kind != Completion::Kind::kResult) continue;
-    const db::Op op = completion.effect.op;
-    completion.effect = db::Effect();
-    completion.effect.op = op;
-    completion.error = status.error();
+  const uint64_t log_bytes = std::min(group_->raft.log().bytes(), settings_.log_max_bytes);
+  log_room_bytes_.store(settings_.log_max_bytes - log_bytes, std::memory_order_relaxed);
+  Publish(&made, status, outcome);
+  if (!status.ok()) StopLocked(status.error(), outcome);
+}
+
+void Replica::Publish(Outcome* made, Status confirmed, Outcome* outcome) {
+  for (Completion& completion : made->completions) {
+    // Nothing that was decided on doubtful state is told to anyone.
+    if (!confirmed.ok() && completion.kind == Completion::Kind::kResult) {
+      const db::Op op = completion.effect.op;
+      completion.effect = db::Effect();
+      completion.effect.op = op;
+      completion.error = confirmed.error();
+    }
+    outcome->completions.push_back(std::move(completion));
   }
-  StopLocked(status.error(), outcome);
+  outcome->role_changes.insert(outcome->role_changes.end(), made->role_changes.begin(),
+                               made->role_changes.end());
 }
 
 Status Replica::ApplyCommitted(uint64_t appended, Outcome* outcome) {
@@ -301,6 +319,8 @@ Status Replica::ApplyCommitted(uint64_t appended, Outcome* outcome) {
     const raft::Output output = raft.TakeOutput();
     if (output.stopped.has_value()) return *output.stopped;
     metrics_->Increment(proto::COUNTER_ENTRIES_DROPPED, output.dropped_entries);
+    outcome->role_changes.insert(outcome->role_changes.end(), output.role_changes.begin(),
+                                 output.role_changes.end());
     // How far entries were handed out is not under the tree; how far they were applied is. Without
     // this an old value would have them applied twice.
     if (output.first_committed != raft.applied_index() + 1) return proto::ERROR_INTEGRITY_MISMATCH;
@@ -438,15 +458,19 @@ void Replica::CompleteAll(std::vector<Origin> origins, Completion::Kind kind, Er
 void Replica::StopLocked(Error reason, Outcome* outcome) {
   if (stopped_.has_value()) return;
   stopped_ = reason;
+  stop_reason_.store(reason, std::memory_order_release);
   outcome->stopped = reason;
-  for (auto& [first_request, waiting] : waiting_) {
-    CompleteAll(std::move(waiting.origins), Completion::Kind::kUnknown, reason, outcome);
+  // First what must happen, then what needs memory, which may be just what ran out.
+  if (group_ != nullptr) {
+    group_->db->Wipe();
+    group_->raft.Stop(reason);
   }
-  waiting_.clear();
   deadlines_.clear();
-  if (group_ == nullptr) return;
-  group_->db->Wipe();
-  group_->raft.Stop(reason);
+  auto waiting = std::move(waiting_);
+  waiting_.clear();
+  for (auto& [first_request, requests] : waiting) {
+    CompleteAll(std::move(requests.origins), Completion::Kind::kUnknown, reason, outcome);
+  }
 }
 
 }  // namespace svr2::core

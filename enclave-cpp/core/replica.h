@@ -37,6 +37,8 @@ namespace svr2::core {
 // What a call on the replica brought about, for the caller to act on without the lock.
 struct Outcome {
   std::vector<Completion> completions;
+  // In the order in which they happened.
+  std::vector<raft::RoleChange> role_changes;
   // Set by the call that stopped the replica for good, and by each tick after it.
   std::optional<Error> stopped;
 };
@@ -86,6 +88,15 @@ class Replica {
   // Reserves a transaction id of the host until its completion is handed out. False when in use.
   bool OpenTransaction(uint64_t id) SVR2_EXCLUDES(mutex_);
 
+  // Gives a transaction id back whose request was never submitted.
+  void CloseTransaction(uint64_t id) SVR2_EXCLUDES(mutex_);
+
+  // Why this replica stopped for good; OK while it has not.
+  Error stop_reason() const { return stop_reason_.load(std::memory_order_acquire); }
+
+  // Bytes that the log may still grow by.
+  uint64_t log_room_bytes() const { return log_room_bytes_.load(std::memory_order_relaxed); }
+
   // Stops for good from outside, when the tree was found altered elsewhere.
   void Stop(Error reason, Outcome* outcome) SVR2_EXCLUDES(mutex_);
 
@@ -129,11 +140,14 @@ class Replica {
     std::array<uint8_t, kMaxBytes> bytes;
     size_t size = 0;
     util::ByteView view() const { return util::ByteView(bytes.data(), size); }
+    // Chain values are in it.
+    ~Anchor() { util::Wipe(bytes.data(), size); }
   };
 
   Status RefusalLocked() const SVR2_REQUIRES(mutex_);
   Result<uint64_t> GroupTimeLocked() const SVR2_REQUIRES(mutex_);
-  Status AppendLocked(EntryInTheMaking* entry, uint64_t* index) SVR2_REQUIRES(mutex_);
+  Status AppendLocked(EntryInTheMaking* entry, uint64_t* index, bool* log_damaged)
+      SVR2_REQUIRES(mutex_);
   Status CheckRoomForBackups(size_t backups) SVR2_REQUIRES(mutex_);
   void ReadAnchor(Anchor* anchor) const SVR2_REQUIRES(mutex_);
   // Promises, commits and applies what can be; then moves the anchor from `before` to what is now.
@@ -148,6 +162,9 @@ class Replica {
   void Complete(Completion completion, Outcome* outcome) SVR2_REQUIRES(mutex_);
   void CompleteAll(std::vector<Origin> origins, Completion::Kind kind, Error error,
                    Outcome* outcome) SVR2_REQUIRES(mutex_);
+  // Moves what a step brought about to the caller's outcome once the tree confirmed it; otherwise
+  // takes every result out of it first.
+  static void Publish(Outcome* made, Status confirmed, Outcome* outcome);
   void StopLocked(Error reason, Outcome* outcome) SVR2_REQUIRES(mutex_);
 
   env::Env* const env_;
@@ -167,6 +184,8 @@ class Replica {
   std::unordered_set<uint64_t> transactions_ SVR2_GUARDED_BY(mutex_);
   std::unique_ptr<const db::PinKey> pin_key_owner_ SVR2_GUARDED_BY(mutex_);
   std::atomic<const db::PinKey*> pin_key_{nullptr};
+  std::atomic<Error> stop_reason_{proto::OK};
+  std::atomic<uint64_t> log_room_bytes_;
 };
 
 }  // namespace svr2::core

@@ -25,6 +25,8 @@ bool Take(const char* name, uint64_t given, uint64_t min, uint64_t max, T* setti
 }
 
 constexpr uint64_t kMaxTicks = 1000000;
+// Room for some ten thousand rows: less is no service.
+constexpr uint64_t kLeastRowsBytes = uint64_t{2} << 20;
 constexpr uint64_t kMaxSessions = 16777216;
 
 bool TakeNumbers(const proto::EnclaveConfig& in, Settings* out, std::string* problem) {
@@ -99,10 +101,13 @@ Result<Settings> ParseSettings(util::ByteView config, uint64_t heap_bytes_limit,
   }
   if (in.log_level() != proto::LOG_LEVEL_UNSET) out.log_level = in.log_level();
   // The log may fill its bound at any time; rows and sessions need room beside it.
-  if (out.log_max_bytes > heap_bytes_limit / 2) {
-    *problem = "log_max_bytes is " + std::to_string(out.log_max_bytes) +
-               ", must not exceed half of the heap, which NumHeapPages sets to " +
-               std::to_string(heap_bytes_limit) + " bytes";
+  const uint64_t needed = out.log_max_bytes + HeapReserveBytes(heap_bytes_limit) + kLeastRowsBytes;
+  if (out.log_max_bytes > heap_bytes_limit / 2 || needed > heap_bytes_limit) {
+    *problem =
+        "log_max_bytes is " + std::to_string(out.log_max_bytes) +
+        ", which leaves too little of the heap for rows and sessions (at most half of it, and " +
+        std::to_string(needed) + " bytes in all): NumHeapPages sets it to " +
+        std::to_string(heap_bytes_limit) + " bytes";
     return proto::ERROR_CORE_BAD_CONFIG;
   }
   SVR2_RETURN_IF_ERROR(CheckGroup(in.group(), problem));

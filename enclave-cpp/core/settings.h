@@ -18,6 +18,12 @@ namespace svr2::core {
 // Version of this database in RaftGroupConfig.db_version (protocol.md §6).
 inline constexpr uint32_t kDatabaseVersion = 2;
 
+// Heap that rows never take, in bytes: for sessions, messages in work, and the allocator's slack.
+constexpr uint64_t HeapReserveBytes(uint64_t limit) {
+  constexpr uint64_t kLeast = uint64_t{4} << 20;
+  return limit / 16 > kLeast ? limit / 16 : kLeast;
+}
+
 // Plain values, all within their limits. Thread-compatible.
 struct Settings {
   proto::RaftGroupConfig group;  // group_id is 0: the founding enclave draws it.

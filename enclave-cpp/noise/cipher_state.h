@@ -37,6 +37,8 @@ class CipherState {
   CipherState& operator=(const CipherState&) = delete;
 
   bool has_key() const { return has_key_; }
+  // For owners who keep the key elsewhere between messages. Zeros without one.
+  const crypto::AeadKey& key() const { return key_; }
   // Messages encrypted or decrypted so far, plus the constructor's `counter`.
   uint64_t counter() const { return counter_; }
 
