@@ -110,6 +110,8 @@ class Session {
   bool has_outbox() const SVR2_REQUIRES(mutex_) { return outbox_ != nullptr; }
 
  private:
+  friend class SessionPeer;  // Tests reach the memory through it, to roll it back.
+
   // One direction's key and the number of messages under it.
   struct Direction {
     crypto::AeadKey key;

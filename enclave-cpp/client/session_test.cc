@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "crypto/init.h"
 #include "env/fake_env.h"
@@ -96,6 +97,60 @@ class SessionTest : public testing::Test {
   noise::CipherState send_;
   noise::CipherState receive_;
 };
+
+}  // namespace
+
+// Friend of Session: puts parts of one session's memory into another's, as an operator does who
+// puts back an old memory page that a closed session lived on.
+class SessionPeer {
+ public:
+  enum class Part { kSendKey, kReceiveKey, kSendCounter, kReceiveCounter };
+
+  static void Copy(Part part, const Session& from, Session* to) SVR2_NO_THREAD_SAFETY_ANALYSIS {
+    switch (part) {
+      case Part::kSendKey:
+        to->traffic_.send.key = from.traffic_.send.key;
+        break;
+      case Part::kReceiveKey:
+        to->traffic_.receive.key = from.traffic_.receive.key;
+        break;
+      case Part::kSendCounter:
+        to->traffic_.send.counter = from.traffic_.send.counter;
+        break;
+      case Part::kReceiveCounter:
+        to->traffic_.receive.counter = from.traffic_.receive.counter;
+        break;
+    }
+  }
+};
+
+namespace {
+
+// Review of issue 2: keys that were not under the tree could be exchanged for another session's,
+// which the operator may know since it was his own client's.
+TEST_F(SessionTest, NoPartOfAnotherSessionsKeysOrCountersServesInThisOne) {
+  for (const auto part : {SessionPeer::Part::kSendKey, SessionPeer::Part::kReceiveKey,
+                          SessionPeer::Part::kSendCounter, SessionPeer::Part::kReceiveCounter}) {
+    SCOPED_TRACE(static_cast<int>(part));
+    tree_ = noise::Must(integrity::Tree::Create(&env_, 16));
+    session_ = NewSession();
+    ASSERT_NO_FATAL_FAILURE(Connect());
+    const std::unique_ptr<Session> victim = std::exchange(session_, NewSession());
+    ASSERT_NO_FATAL_FAILURE(Connect());
+    // The operator's own session counts one more in each direction.
+    util::SecretBytes plaintext;
+    std::string sent;
+    ASSERT_TRUE(Decrypt(Sealed("question"), &plaintext).ok());
+    ASSERT_TRUE(Encrypt("answer", &sent).ok());
+
+    SessionPeer::Copy(part, *session_, victim.get());
+    std::string leaked;
+    util::MutexLock lock(victim->mutex());
+    EXPECT_EQ(victim->Encrypt(tree_.get(), "a secret", &leaked),
+              Status(proto::ERROR_INTEGRITY_MISMATCH));
+    EXPECT_TRUE(leaked.empty());
+  }
+}
 
 // §1: "Noise, client as initiator, empty prologue, empty handshake payloads".
 TEST_F(SessionTest, SpeaksNkInBothDirections) {
