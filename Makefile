@@ -51,7 +51,6 @@ run: build
 
 lint: setup-test
 	@$(MAKE) --no-print-directory -C enclave-cpp lint
-	@enclave-cpp/lint/banned_features --self-test
 	@$(MAKE) --no-print-directory -C jni lint
 
 format: setup-test

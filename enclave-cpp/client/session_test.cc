@@ -146,7 +146,7 @@ TEST_F(SessionTest, NoPartOfAnotherSessionsKeysOrCountersServesInThisOne) {
     SessionPeer::Copy(part, *session_, victim.get());
     std::string leaked;
     util::MutexLock lock(victim->mutex());
-    EXPECT_EQ(victim->Encrypt(tree_.get(), "a secret", &leaked),
+    EXPECT_EQ(victim->Encrypt(tree_.get(), std::string("a secret"), &leaked),
               Status(proto::ERROR_INTEGRITY_MISMATCH));
     EXPECT_TRUE(leaked.empty());
   }
