@@ -35,7 +35,9 @@ client::SessionLimits LimitsOf(const Settings& settings) {
 
 // Tells the host in words why svr2_init fails; the code alone could not say which setting it was.
 void ReportProblem(env::Env* env, std::string problem) {
-  proto::EnclaveToHostMessage message;
+  // On an arena, since the destructor of a message on the heap is not safe when memory ran out.
+  google::protobuf::Arena arena;
+  auto& message = *google::protobuf::Arena::CreateMessage<proto::EnclaveToHostMessage>(&arena);
   proto::LogLine* line = message.add_items()->mutable_log();
   line->set_level(proto::LOG_LEVEL_ERROR);
   line->set_text("enclave configuration refused: " + std::move(problem));
@@ -106,7 +108,7 @@ Status Core::Input(util::ByteView message) {
       status = proto::ERROR_OUT_OF_MEMORY;
     }
     // Should memory have run out on the way to saying so.
-    if (const Error reason = replica_.stop_reason(); reason != proto::OK) WipeAfterStop(reason);
+    if (const Error reason = replica_.stop_reason(); reason != proto::OK) FinishStop(reason);
   }
   metrics_.CountError(status.error());
   return status;
@@ -192,7 +194,8 @@ void Core::HandleReply(const proto::HostReply& reply) {
 }
 
 void Core::StopForGood(Error reason, Call* call) {
-  if (!WipeAfterStop(reason)) return;
+  WipeAfterStop(reason);
+  if (stop_said_.exchange(true, std::memory_order_acq_rel)) return;
   call->output.AddItem()->mutable_stopped()->set_error(reason);
   Log(proto::LOG_LEVEL_ERROR,
       "this replica stopped for good: " + proto::Error_Name(reason) +
@@ -200,9 +203,23 @@ void Core::StopForGood(Error reason, Call* call) {
       call);
 }
 
-// Allocates nothing, since that memory ran out may be the reason. True for the first caller.
-bool Core::WipeAfterStop(Error reason) {
-  if (stopped_.exchange(true, std::memory_order_acq_rel)) return false;
+// For a stop that the call which caused it may not have been able to carry out.
+void Core::FinishStop(Error reason) {
+  WipeAfterStop(reason);
+  if (stop_said_.load(std::memory_order_acquire)) return;
+  try {
+    Call call(this, util::LoadBigEndian64(peer_id().data()));
+    StopForGood(reason, &call);
+    call.output.Flush();
+  } catch (const std::bad_alloc&) {
+    // The host learns it from the error that every later call returns.
+    return;
+  }
+}
+
+// Allocates nothing, since that memory ran out may be the reason.
+void Core::WipeAfterStop(Error reason) {
+  if (stopped_.exchange(true, std::memory_order_acq_rel)) return;
   metrics_.CountError(reason);
   metrics_.Set(proto::GAUGE_STOPPED, 1);
   for (const client::SessionTable::Entry& entry : sessions_.RemoveAll()) {
@@ -212,7 +229,6 @@ bool Core::WipeAfterStop(Error reason) {
   }
   util::MutexLock lock(&server_key_mutex_);
   server_key_.reset();
-  return true;
 }
 
 void Core::Log(proto::LogLevel level, std::string text, Call* call) {

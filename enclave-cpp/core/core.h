@@ -112,7 +112,8 @@ class Core {
   Status CheckHeapForSession();
 
   void StopForGood(Error reason, Call* call);
-  bool WipeAfterStop(Error reason);
+  void WipeAfterStop(Error reason);
+  void FinishStop(Error reason);
   bool Logs(proto::LogLevel level) const {
     return static_cast<int>(level) <= log_level_.load(std::memory_order_relaxed);
   }
@@ -130,6 +131,7 @@ class Core {
   client::SessionTable sessions_;
 
   std::atomic<bool> stopped_{false};
+  std::atomic<bool> stop_said_{false};
   std::atomic<int> log_level_;
   std::atomic<uint64_t> now_tick_{0};
   std::atomic<uint64_t> next_limit_warning_tick_{0};
