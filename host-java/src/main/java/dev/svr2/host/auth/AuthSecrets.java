@@ -74,7 +74,8 @@ public final class AuthSecrets {
       if (Files.size(path) > MAX_FILE_BYTES) {
         throw new IOException(path + " is too large to be a file of secrets");
       }
-      if (Files.getFileStore(path).supportsFileAttributeView("posix")) {
+      // Asked of the file system, not of the file's store: a chroot may have no mount point for it.
+      if (path.getFileSystem().supportedFileAttributeViews().contains("posix")) {
         Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(path);
         if (permissions.contains(PosixFilePermission.OTHERS_READ)
             || permissions.contains(PosixFilePermission.OTHERS_WRITE)) {
