@@ -40,6 +40,9 @@ size_t QuorumSize(size_t voters, uint32_t super_majority);
 // voter and is reordered; `quorum` is between 1 and `voters`.
 uint64_t QuorumIndex(uint64_t* reached, size_t voters, size_t quorum);
 
+// What one membership change does to one member (protocol.md §4 "Membership").
+enum class ChangeKind : uint8_t { kAdd, kPromote, kDemote, kRemove };
+
 struct Member {
   PeerId id{};
   bool voting = false;

@@ -97,12 +97,63 @@ class Raft {
   static Result<Raft> Found(const Options& options, const PeerId& self, const Hash& group_key,
                             RandomSource random);
 
+  // Joins a group whose state up to `position` has been loaded: an empty log that continues
+  // `position`, which counts as promised, committed and applied; `membership` is the one in force
+  // there (written at `membership_index`), need not hold `self`, and term starts at position.term.
+  // A follower that never campaigns while it does not vote. Fails as Found does.
+  static Result<Raft> Join(const Options& options, const PeerId& self, const Position& position,
+                           const Membership& membership, uint64_t membership_index,
+                           RandomSource random);
+
+  // For a replica that joins: the next committed entry, as its source streams it (entries that it
+  // already holds are checked and otherwise ignored). It comes out of the next TakeOutput as
+  // committed. Fails with ERROR_RAFT_MALFORMED_MESSAGE (a gap, or a hash that does not continue the
+  // chain; nothing changed), ERROR_RAFT_SAME_TERM_CONFLICT or ERROR_RAFT_CONFLICT_BELOW_PROMISE
+  // (differs from what it holds).
+  Status AppendCommitted(const Entry& entry);
+
+  // As leader, appends the membership that results from one change: kAdd (as non-voter), kPromote,
+  // kDemote, kRemove. `force` permits going below min_voting_replicas, never to no voter. Refused
+  // with nothing appended: ERROR_CORE_STOPPED, ERROR_RAFT_NOT_LEADER,
+  // ERROR_RAFT_TRANSFER_IN_PROGRESS, ERROR_RAFT_CHANGE_IN_FLIGHT, ERROR_RAFT_TERM_NOT_COMMITTED,
+  // ERROR_RAFT_BELOW_MIN_VOTERS, ERROR_RAFT_MAX_VOTERS, ERROR_RAFT_NOT_A_MEMBER,
+  // ERROR_RAFT_NO_CHANGE, ERROR_RAFT_IS_LEADER, ERROR_RAFT_TOO_MANY_MEMBERS, ERROR_RAFT_REMOVED (an
+  // id that was removed does not return), ERROR_RAFT_LOG_FULL.
+  Result<Position> ChangeMembership(ChangeKind kind, const PeerId& id, bool force);
+
+  // As leader, hands leadership over: an empty entry, then no more proposals, then TimeoutNow to
+  // `target`, or to the first voter that has all of the log. `transferring()` until another leads
+  // or the election timeout has passed. Fails with ERROR_CORE_STOPPED, ERROR_RAFT_NOT_LEADER,
+  // ERROR_RAFT_TRANSFER_IN_PROGRESS, ERROR_RAFT_NO_TRANSFER_TARGET.
+  Status TransferLeadership(const std::optional<PeerId>& target);
+  bool transferring() const;
+
+  // A new session with a peer stands: what was on the way to it is lost. Resets replication
+  // progress, not what it has acknowledged.
+  void PeerConnected(const PeerId& peer);
+
+  // As leader: what is known of each other member, in the order of the membership; else empty.
+  struct MemberProgress {
+    PeerId id{};
+    bool voting = false;
+    uint64_t stored = 0;
+    uint64_t promised = 0;
+    uint64_t silent_ticks = 0;  // Since its last successful answer, or since this leader began.
+    bool rolled_back = false;   // Never counted again; its removal should be proposed.
+  };
+  std::vector<MemberProgress> OtherMembers() const;
+
+  // True when the own membership is in a committed entry.
+  bool membership_committed() const;
+
   // One tick passed: election timeout (drawn anew from [t, 2t) ticks each time), check-quorum, and
   // entries that grew too old. May drop entries: views of entries end here.
   void Tick();
 
-  // A message from an attested peer. A group of one has no peer: refuses everything with
-  // ERROR_RAFT_UNKNOWN_PEER and changes nothing. After a stop: ERROR_CORE_STOPPED.
+  // A message from an attested peer of this group. A refused message changes nothing but what its
+  // term says (protocol.md §4 "Accepted", "Refused"); the error names the reason and goes into a
+  // counter, no more. What makes this replica stop for good shows in the next TakeOutput. After a
+  // stop: ERROR_CORE_STOPPED.
   Status Step(const PeerId& from, const Message& message);
 
   // Appends an entry as leader and returns its position; the bytes are copied into the log.
