@@ -167,6 +167,9 @@ void Core::HandleItem(const proto::HostItem& item, Call* call) {
       return HandleClientInput(item.client(), call);
     case proto::HostItem::kClientClose:
       return HandleClientClose(item.client_close());
+    case proto::HostItem::kPeer:
+    case proto::HostItem::kPeerReset:
+      return metrics_.CountError(proto::ERROR_PEERS_UNKNOWN);
     case proto::HostItem::ITEM_NOT_SET:
       break;
   }

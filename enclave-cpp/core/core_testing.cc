@@ -76,6 +76,7 @@ void TestHost::Sort(const std::string& output) {
         stopped_ = item.stopped().error();
         break;
       case proto::EnclaveItem::kRequest:
+      case proto::EnclaveItem::kPeer:
       case proto::EnclaveItem::ITEM_NOT_SET:
         SVR2_CHECK(false);
     }

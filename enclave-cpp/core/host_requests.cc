@@ -77,6 +77,15 @@ void Core::HandleRequest(const proto::HostRequest& request, Call* call) {
       return SetLogLevel(id, request.set_log_level(), call);
     case proto::HostRequest::kEvidence:
       return ReportEvidence(id, call);
+    case proto::HostRequest::kJoinGroup:
+    case proto::HostRequest::kChangeMembership:
+    case proto::HostRequest::kRelinquishLeadership:
+    case proto::HostRequest::kResetPeer:
+    case proto::HostRequest::kPingPeer:
+    case proto::HostRequest::kHash:
+    case proto::HostRequest::kRaiseMinimums:
+      AddReply(id, proto::ERROR_CORE_NO_GROUP, call);
+      return;
     case proto::HostRequest::REQUEST_NOT_SET:
       break;
   }
