@@ -172,6 +172,22 @@ Position Log::PositionAt(uint64_t index) const {
 
 uint64_t Log::TermAt(uint64_t index) const { return PositionAt(index).term; }
 
+uint64_t Log::LastIndexOfTermAtMost(uint64_t term, uint64_t index) const {
+  SVR2_CHECK(HasPosition(index));
+  // Terms never fall along the log.
+  uint64_t low = base_.index;
+  uint64_t high = index;
+  while (low < high) {
+    const uint64_t middle = high - (high - low) / 2;
+    if (TermAt(middle) <= term) {
+      low = middle;
+    } else {
+      high = middle - 1;
+    }
+  }
+  return low;
+}
+
 EntryView Log::At(uint64_t index) const {
   SVR2_CHECK(HasEntry(index));
   const Header header = HeaderAt(index);

@@ -103,6 +103,10 @@ class Log {
   uint64_t TermAt(uint64_t index) const;
   EntryView At(uint64_t index) const;
 
+  // The highest index up to `index` whose term is at most `term`, or base().index where there is
+  // none. Needs HasPosition(index). Takes a number of steps logarithmic in the entries.
+  uint64_t LastIndexOfTermAtMost(uint64_t term, uint64_t index) const;
+
   uint64_t entries() const { return index_.size(); }
   // Payloads and overhead of the retained entries.
   uint64_t bytes() const { return bytes_; }

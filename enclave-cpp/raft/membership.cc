@@ -14,7 +14,8 @@ namespace {
 
 constexpr uint8_t kLayoutVersion = 1;
 constexpr size_t kHeaderBytes = 2;
-constexpr size_t kMemberBytes = std::tuple_size<PeerId>::value + 1;
+constexpr size_t kIdBytes = std::tuple_size<PeerId>::value;
+constexpr size_t kMemberBytes = kIdBytes + 1;
 
 }  // namespace
 
@@ -48,12 +49,17 @@ Membership Membership::Of(const PeerId& founder) {
 
 Result<Membership> Membership::Decode(util::ByteView payload) {
   if (payload.size() < kHeaderBytes || payload[0] != kLayoutVersion || payload[1] > kMaxMembers ||
-      payload.size() != kHeaderBytes + payload[1] * kMemberBytes) {
+      payload.size() < kHeaderBytes + payload[1] * kMemberBytes) {
+    return proto::ERROR_RAFT_MALFORMED_MESSAGE;
+  }
+  const size_t members_end = kHeaderBytes + payload[1] * kMemberBytes;
+  const size_t removed = (payload.size() - members_end) / kIdBytes;
+  if (payload.size() != members_end + removed * kIdBytes || removed > kMaxRemoved) {
     return proto::ERROR_RAFT_MALFORMED_MESSAGE;
   }
   Membership membership;
   membership.members_.reserve(payload[1]);
-  for (size_t at = kHeaderBytes; at < payload.size(); at += kMemberBytes) {
+  for (size_t at = kHeaderBytes; at < members_end; at += kMemberBytes) {
     const Member member{util::ToArray<32>(payload.Sub(at, 32)), payload[at + 32] == 1};
     if (payload[at + 32] > 1 ||
         (!membership.members_.empty() && membership.members_.back().id >= member.id)) {
@@ -61,20 +67,59 @@ Result<Membership> Membership::Decode(util::ByteView payload) {
     }
     membership.members_.push_back(member);
   }
+  for (size_t at = members_end; at < payload.size(); at += kIdBytes) {
+    const PeerId id = util::ToArray<32>(payload.Sub(at, kIdBytes));
+    if (membership.IsMember(id) || membership.WasRemoved(id)) {
+      return proto::ERROR_RAFT_MALFORMED_MESSAGE;
+    }
+    membership.removed_.push_back(id);
+  }
   if (membership.voters() == 0) return proto::ERROR_RAFT_MALFORMED_MESSAGE;
   return membership;
 }
 
 util::Bytes Membership::Encode() const {
   util::Bytes out;
-  out.reserve(kHeaderBytes + members_.size() * kMemberBytes);
+  out.reserve(kHeaderBytes + members_.size() * kMemberBytes + removed_.size() * kIdBytes);
   out.push_back(kLayoutVersion);
   out.push_back(static_cast<uint8_t>(members_.size()));
   for (const Member& member : members_) {
     util::Append(&out, member.id);
     out.push_back(member.voting ? 1 : 0);
   }
+  for (const PeerId& id : removed_) util::Append(&out, id);
   return out;
+}
+
+Result<Membership> Membership::After(ChangeKind kind, const PeerId& id) const {
+  Membership next = *this;
+  const auto place =
+      std::lower_bound(next.members_.begin(), next.members_.end(), id,
+                       [](const Member& member, const PeerId& other) { return member.id < other; });
+  const bool is_member = place != next.members_.end() && place->id == id;
+  if (kind == ChangeKind::kAdd) {
+    if (is_member) return proto::ERROR_RAFT_NO_CHANGE;
+    if (WasRemoved(id)) return proto::ERROR_RAFT_REMOVED;
+    if (members_.size() >= kMaxMembers) return proto::ERROR_RAFT_TOO_MANY_MEMBERS;
+    next.members_.insert(place, Member{id, false});
+    return next;
+  }
+  if (!is_member) return proto::ERROR_RAFT_NOT_A_MEMBER;
+  if (kind == ChangeKind::kRemove) {
+    next.members_.erase(place);
+    if (next.removed_.size() == kMaxRemoved) next.removed_.erase(next.removed_.begin());
+    next.removed_.push_back(id);
+  } else {
+    const bool voting = kind == ChangeKind::kPromote;
+    if (place->voting == voting) return proto::ERROR_RAFT_NO_CHANGE;
+    place->voting = voting;
+  }
+  if (next.voters() == 0) return proto::ERROR_RAFT_BELOW_MIN_VOTERS;
+  return next;
+}
+
+bool Membership::WasRemoved(const PeerId& id) const {
+  return std::find(removed_.begin(), removed_.end(), id) != removed_.end();
 }
 
 size_t Membership::voters() const {

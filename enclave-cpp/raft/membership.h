@@ -51,9 +51,17 @@ inline bool operator==(const Member& a, const Member& b) {
   return a.id == b.id && a.voting == b.voting;
 }
 
-// A list of members, sorted by id, each once. Value type; thread-compatible.
+// A list of members, sorted by id, each once, and the ids that were removed. Value type;
+// thread-compatible.
+//
+// A removed id never returns (protocol.md §4 "Membership"). That it was removed therefore travels
+// with each membership entry, and so to joiners, too. The list is bounded: the 65th removal forgets
+// the first. By then that replica's sessions have ended long ago, and ids, which are public keys
+// drawn at each start, do not come back by chance.
 class Membership {
  public:
+  static constexpr size_t kMaxRemoved = 64;
+
   Membership() = default;
 
   // A group of one voting member.
@@ -64,22 +72,30 @@ class Membership {
   static Result<Membership> Decode(util::ByteView payload);
 
   // u8 layout version (1), u8 number of members, then per member, ascending by id: id (32 bytes),
-  // u8 voting (0 or 1).
+  // u8 voting (0 or 1); then the removed ids (32 bytes each), the oldest removal first.
   util::Bytes Encode() const;
 
+  // The membership after one change. Fails with ERROR_RAFT_REMOVED (kAdd of a removed id),
+  // ERROR_RAFT_TOO_MANY_MEMBERS, ERROR_RAFT_NOT_A_MEMBER, ERROR_RAFT_NO_CHANGE (it already is as
+  // asked), ERROR_RAFT_BELOW_MIN_VOTERS (nobody would vote).
+  Result<Membership> After(ChangeKind kind, const PeerId& id) const;
+
   const std::vector<Member>& members() const { return members_; }
+  const std::vector<PeerId>& removed() const { return removed_; }
+  bool WasRemoved(const PeerId& id) const;
   size_t voters() const;
   bool IsMember(const PeerId& id) const { return Find(id) != nullptr; }
   bool IsVoter(const PeerId& id) const;
 
   friend bool operator==(const Membership& a, const Membership& b) {
-    return a.members_ == b.members_;
+    return a.members_ == b.members_ && a.removed_ == b.removed_;
   }
 
  private:
   const Member* Find(const PeerId& id) const;
 
   std::vector<Member> members_;
+  std::vector<PeerId> removed_;
 };
 
 }  // namespace svr2::raft

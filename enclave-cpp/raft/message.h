@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What replicas say to each other about consensus, as plain values. They travel only inside peer
-// sessions, since they carry chain values and entries. A group of one sends none and refuses all
-// (Raft::Step). The next issue adds their handling and their byte form (raft/message_codec.h).
-// Source: protocol.md §4.
+// sessions, since they carry chain values and entries. Raft::Step takes them, Raft::TakeOutput
+// makes them, raft/message_codec.h is their byte form. Source: protocol.md §4.
 
 #ifndef SVR2_RAFT_MESSAGE_H_
 #define SVR2_RAFT_MESSAGE_H_
@@ -20,16 +19,23 @@ namespace svr2::raft {
 // Drawn fresh for each election, so that a vote replayed to a rolled-back candidate is ignored.
 using Nonce = std::array<uint8_t, 16>;
 
-// Leader to member: entries, or none as a heartbeat.
+// Leader to member: entries, news of promise and commit, or nothing as a heartbeat.
 struct AppendRequest {
   uint64_t term = 0;
   // Counts this leader's requests to this member, echoed in the answer: an answer tells what the
   // member held after the request of that number was sent.
   uint64_t round = 0;
   Position previous;  // What must stand right before `entries`.
+  // Of the leader, at most the last index of this request: what lies beyond is not proved by it.
   uint64_t promise_index = 0;
   uint64_t commit_index = 0;
   uint64_t acknowledged_by_all = 0;  // What members may drop down to log_min_entries.
+  // False where only the commit index is new: nothing waits for an answer, and none is given unless
+  // the request is refused.
+  bool wants_answer = true;
+  // The member needs entries that the leader no longer holds; `previous` is what its log continues.
+  bool entries_dropped = false;
+  // In order, without gaps, from previous.index + 1 on.
   std::vector<Entry> entries;
 };
 
@@ -60,7 +66,7 @@ struct VoteRequest {
 
 // Voter to (pre-)candidate. Echoes what was asked; others are ignored.
 struct VoteAnswer {
-  uint64_t term = 0;
+  uint64_t term = 0;  // The voter's own, also when pre_vote.
   bool pre_vote = false;
   bool granted = false;
   Nonce nonce{};

@@ -22,8 +22,12 @@ namespace svr2::raft {
 // Appends the message to `out`.
 void EncodeMessage(const Message& message, util::SecretBytes* out);
 
+// Bytes that EncodeMessage appends.
+size_t EncodedMessageBytes(const Message& message);
+
 // Reads exactly one message. Fails with ERROR_RAFT_MALFORMED_MESSAGE for anything else: unknown
-// kinds, sizes beyond the bytes, bytes left over, an entry payload above Log::kMaxPayloadBytes.
+// kinds, sizes beyond the bytes, flags that are neither 0 nor 1, bytes left over, an entry payload
+// above Log::kMaxPayloadBytes. What it reads is what EncodeMessage writes, byte for byte.
 Result<Message> DecodeMessage(util::ByteView bytes);
 
 // Bytes that EncodeEntry appends for a payload of that size.

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Elections, the two rounds, and what the owner may ask.
+// What the owner may ask. The rules are in election.cc (votes), follower.cc (appends taken),
+// leader.cc (appends made, the two rounds) and change.cc (membership, transfer).
 
 #include "raft/raft.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "util/check.h"
-#include "util/endian.h"
 
 namespace svr2::raft {
 namespace {
@@ -27,47 +26,16 @@ Status ValidateOptions(const Options& options) {
   return Status::Ok();
 }
 
-// Appends to a buffer that the caller knows to be large enough.
-class Writer {
- public:
-  explicit Writer(uint8_t* out) : begin_(out), out_(out) {}
-
-  void Byte(uint8_t value) { *out_++ = value; }
-  void Number32(uint32_t value) {
-    util::StoreBigEndian32(out_, value);
-    out_ += sizeof(value);
-  }
-  void Number64(uint64_t value) {
-    util::StoreBigEndian64(out_, value);
-    out_ += sizeof(value);
-  }
-  void Array(const std::array<uint8_t, 32>& value) {
-    std::memcpy(out_, value.data(), value.size());
-    out_ += value.size();
-  }
-  void Optional(const std::optional<PeerId>& value) {
-    Byte(value.has_value() ? 1 : 0);
-    Array(value.value_or(PeerId{}));
-  }
-  void At(const Position& value) {
-    Number64(value.index);
-    Number64(value.term);
-    Array(value.hash);
-  }
-  size_t size() const { return static_cast<size_t>(out_ - begin_); }
-
- private:
-  uint8_t* const begin_;
-  uint8_t* out_;
-};
-
 }  // namespace
 
-Raft::Raft(const Options& options, const PeerId& self, const Hash& group_key, RandomSource random)
+Raft::Raft(const Options& options, const PeerId& self, const Position& base, RandomSource random)
     : options_(options),
       self_(self),
       random_(std::move(random)),
-      log_(options.log, Position{0, 0, group_key}) {}
+      log_(options.log, base),
+      promise_(base.index),
+      commit_(base.index),
+      output_committed_(base.index) {}
 
 Result<Raft> Raft::Found(const Options& options, const PeerId& self, const Hash& group_key,
                          RandomSource random) {
@@ -82,10 +50,26 @@ Result<Raft> Raft::Found(const Options& options, const PeerId& self, const Hash&
 Result<Raft> Raft::NewFounder(const Options& options, const PeerId& self, const Hash& group_key,
                               RandomSource random) {
   SVR2_RETURN_IF_ERROR(ValidateOptions(options));
-  Raft raft(options, self, group_key, std::move(random));
+  Raft raft(options, self, Position{0, 0, group_key}, std::move(random));
   SVR2_RETURN_IF_ERROR(raft.DrawElectionTimeout());
-  raft.membership_ = Membership::Of(self);
-  raft.membership_index_ = raft.Append(EntryKind::kMembership, raft.membership_.Encode()).index;
+  Membership membership = Membership::Of(self);
+  const Position position = raft.Append(EntryKind::kMembership, membership.Encode());
+  raft.Adopt(position.index, std::move(membership));
+  return raft;
+}
+
+Result<Raft> Raft::Join(const Options& options, const PeerId& self, const Position& position,
+                        const Membership& membership, uint64_t membership_index,
+                        RandomSource random) {
+  SVR2_RETURN_IF_ERROR(ValidateOptions(options));
+  if (membership.voters() == 0 || membership_index > position.index) {
+    return proto::ERROR_INVALID_ARGUMENT;
+  }
+  if (membership.WasRemoved(self)) return proto::ERROR_RAFT_REMOVED;
+  Raft raft(options, self, position, std::move(random));
+  SVR2_RETURN_IF_ERROR(raft.DrawElectionTimeout());
+  raft.term_ = position.term;
+  raft.Adopt(membership_index, membership);
   return raft;
 }
 
@@ -93,11 +77,8 @@ void Raft::Tick() {
   if (stopped_.has_value()) return;
   ++now_ticks_;
   output_dropped_ += log_.DropAged(now_ticks_);
+  if (role_ == Role::kLeader) return TickLeader();
   ++elapsed_ticks_;
-  if (role_ == Role::kLeader) {
-    if (elapsed_ticks_ >= options_.election_ticks) CheckQuorum();
-    return;
-  }
   // A pre-candidate that was not heard or was refused asks again at each heartbeat interval.
   const uint32_t patience_ticks =
       role_ == Role::kPreCandidate ? options_.heartbeat_ticks : election_timeout_ticks_;
@@ -106,10 +87,9 @@ void Raft::Tick() {
 
 Status Raft::Step(const PeerId& from, const Message& message) {
   if (stopped_.has_value()) return proto::ERROR_CORE_STOPPED;
-  // A group of one has no peers, and a message in our own name is a lie.
-  (void)from;
-  (void)message;
-  return proto::ERROR_RAFT_UNKNOWN_PEER;
+  // A message in our own name is a lie.
+  if (from == self_) return proto::ERROR_RAFT_UNKNOWN_PEER;
+  return std::visit([this, &from](const auto& kind) { return On(from, kind); }, message);
 }
 
 Result<Position> Raft::Propose(EntryKind kind, util::ByteView payload) {
@@ -119,6 +99,7 @@ Result<Position> Raft::Propose(EntryKind kind, util::ByteView payload) {
   }
   if (payload.size() > max_payload_bytes()) return proto::ERROR_RAFT_ENTRY_TOO_LARGE;
   if (role_ != Role::kLeader) return proto::ERROR_RAFT_NOT_LEADER;
+  if (transfer_.has_value()) return proto::ERROR_RAFT_TRANSFER_IN_PROGRESS;
   // Minimums are set at founding, when there is but one voter.
   if (kind == EntryKind::kData && voters() < options_.group.min_voting_replicas) {
     return proto::ERROR_RAFT_TOO_FEW_VOTERS;
@@ -129,14 +110,16 @@ Result<Position> Raft::Propose(EntryKind kind, util::ByteView payload) {
 
 Output Raft::TakeOutput() {
   Output output;
+  if (role_ == Role::kLeader) {
+    AdvancePromise();
+    AdvanceCommit();
+    if (!stopped_.has_value()) SendAppends();
+  }
   if (stopped_.has_value()) {
     if (!std::exchange(output_stopped_, true)) output.stopped = stopped_;
     return output;
   }
-  if (role_ == Role::kLeader) {
-    AdvancePromise();
-    AdvanceCommit();
-  }
+  output.messages.swap(output_messages_);
   output.first_committed = output_committed_ + 1;
   output.last_committed = output_committed_ = commit_;
   output.role_changes.swap(output_roles_);
@@ -148,8 +131,9 @@ void Raft::AppliedTo(uint64_t index) {
   if (stopped_.has_value()) return;
   SVR2_CHECK(index >= applied_index() && index <= output_committed_);
   log_.AppliedTo(index);
-  if (role_ != Role::kLeader) return;
-  log_.AcknowledgedTo(std::max(log_.acknowledged_index(), StoredByAll()));
+  if (role_ == Role::kLeader) {
+    log_.AcknowledgedTo(std::max(log_.acknowledged_index(), StoredByAll()));
+  }
   output_dropped_ += log_.DropAcknowledged();
 }
 
@@ -159,8 +143,10 @@ void Raft::Stop(Error reason) {
   stopped_ = reason;
   role_ = Role::kFollower;
   leader_.reset();
-  votes_.clear();
+  asked_.clear();
   progress_.clear();
+  transfer_.reset();
+  output_messages_.clear();
   output_roles_.clear();
   log_.WipeAll();
 }
@@ -173,109 +159,7 @@ Fate Raft::FateOf(const Position& position) const {
   return here == position ? Fate::kCommitted : Fate::kUnknown;
 }
 
-size_t Raft::WriteIntegrityState(uint8_t* out) const {
-  Writer writer(out);
-  writer.Number64(term_);
-  writer.Byte(static_cast<uint8_t>(role_));
-  writer.Optional(vote_);
-  writer.Optional(leader_);
-  writer.Number32(static_cast<uint32_t>(stopped_.value_or(proto::OK)));
-  writer.At(log_.base());
-  writer.At(log_.last());
-  writer.At(promise());
-  writer.At(commit());
-  writer.At(applied());
-  writer.Number64(membership_index_);
-  writer.Byte(static_cast<uint8_t>(membership_.members().size()));
-  for (const Member& member : membership_.members()) {
-    writer.Array(member.id);
-    writer.Byte(member.voting ? 1 : 0);
-  }
-  SVR2_CHECK(writer.size() <= kMaxIntegrityStateBytes);
-  return writer.size();
-}
-
 bool Raft::own_term_committed() const { return commit_ > 0 && commit().term == term_; }
-
-// ---- Elections ----
-
-Status Raft::DrawElectionTimeout() {
-  const Result<uint64_t> random = random_();
-  if (!random.ok()) {
-    Stop(random.error());
-    return random.error();
-  }
-  // In [t, 2t). The bias of the remainder is below 2^-50.
-  election_timeout_ticks_ =
-      options_.election_ticks + static_cast<uint32_t>(*random % options_.election_ticks);
-  elapsed_ticks_ = 0;
-  return Status::Ok();
-}
-
-void Raft::SetRole(Role role) {
-  if (role_ == role) return;
-  role_ = role;
-  output_roles_.push_back(RoleChange{role, term_});
-}
-
-void Raft::StepDown() {
-  leader_.reset();
-  progress_.clear();
-  SetRole(Role::kFollower);
-  (void)DrawElectionTimeout();  // On failure it has stopped.
-}
-
-void Raft::Campaign() {
-  if (!is_voter()) return;
-  if (!DrawElectionTimeout().ok()) return;
-  leader_.reset();
-  votes_.assign(1, self_);
-  SetRole(Role::kPreCandidate);
-  if (VotesMakeQuorum()) BecomeCandidate();
-}
-
-void Raft::BecomeCandidate() {
-  ++term_;
-  vote_ = self_;
-  votes_.assign(1, self_);
-  SetRole(Role::kCandidate);
-  if (VotesMakeQuorum()) BecomeLeader();
-}
-
-void Raft::BecomeLeader() {
-  SetRole(Role::kLeader);
-  leader_ = self_;
-  votes_.clear();
-  elapsed_ticks_ = 0;
-  progress_.clear();
-  for (const Member& member : membership_.members()) {
-    Progress progress;
-    progress.id = member.id;
-    progress_.push_back(progress);
-  }
-  // Entries of earlier terms count only behind one of this term.
-  Append(EntryKind::kNothing, util::ByteView());
-}
-
-// A leader that a quorum has not answered for an election timeout steps down: another may lead by
-// now, and clients wait here in vain.
-void Raft::CheckQuorum() {
-  elapsed_ticks_ = 0;
-  OwnProgress().answered = true;
-  size_t answered = 0;
-  for (Progress& progress : progress_) {
-    if (std::exchange(progress.answered, false) && membership_.IsVoter(progress.id)) ++answered;
-  }
-  if (answered < quorum()) StepDown();
-}
-
-bool Raft::VotesMakeQuorum() const {
-  const auto granted = std::count_if(votes_.begin(), votes_.end(),
-                                     [this](const PeerId& id) { return membership_.IsVoter(id); });
-  return static_cast<size_t>(granted) >= quorum();
-}
-
-// ---- The two rounds ----
 
 Position Raft::Append(EntryKind kind, util::ByteView payload) {
   const uint64_t first = log_.first_index();
@@ -284,43 +168,8 @@ Position Raft::Append(EntryKind kind, util::ByteView payload) {
   return position;
 }
 
-Raft::Progress& Raft::OwnProgress() {
-  const auto own = std::find_if(progress_.begin(), progress_.end(),
-                                [this](const Progress& progress) { return progress.id == self_; });
-  SVR2_CHECK(own != progress_.end());  // A leader never removes itself.
-  own->stored = log_.last_index();
-  own->promised = promise_;
-  return *own;
-}
-
-uint64_t Raft::QuorumOf(uint64_t Progress::*reached) const {
-  std::array<uint64_t, kMaxMembers> values;
-  size_t count = 0;
-  for (const Progress& progress : progress_) {
-    if (membership_.IsVoter(progress.id)) values[count++] = progress.*reached;
-  }
-  return QuorumIndex(values.data(), count, quorum());
-}
-
-uint64_t Raft::StoredByAll() const {
-  uint64_t least = log_.last_index();
-  for (const Progress& progress : progress_) least = std::min(least, progress.stored);
-  return least;
-}
-
-// Index i is promised when a quorum stores it and it is of the own term.
-void Raft::AdvancePromise() {
-  OwnProgress();
-  const uint64_t index = QuorumOf(&Progress::stored);
-  if (index > promise_ && log_.TermAt(index) == term_) promise_ = index;
-}
-
-// Index i is committed when a quorum has acknowledged a promise ≥ i and it is of the own term.
-void Raft::AdvanceCommit() {
-  OwnProgress();
-  const uint64_t index = QuorumOf(&Progress::promised);
-  if (index > commit_ && log_.TermAt(index) == term_) commit_ = index;
-  SVR2_CHECK(commit_ <= promise_);
+void Raft::Send(const PeerId& to, Message message) {
+  output_messages_.push_back(Addressed{to, std::move(message)});
 }
 
 Position Raft::PositionOf(uint64_t index) const {

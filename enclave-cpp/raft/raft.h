@@ -11,12 +11,28 @@
 // promise (commit); the owner applied it and said so (applied). Nobody truncates at or below its
 // promise. Why two rounds: a rolled-back voter cannot take back what others have promised.
 //
-// This is the shape for any number of replicas with the behaviour of a group of one: the election,
-// the quorums and the two rounds run through the general code, in which the own voice is all that
-// is counted. The next issue adds, without changing what is here: Raft::Join; handlers in Step for
-// the messages of raft/message.h and the sends in Campaign, BecomeLeader and TakeOutput, which fill
-// Output::messages; membership changes and the quorum in both memberships while one is in flight;
-// leadership transfer. Source: protocol.md §4; Ongaro's thesis, chapters 3, 4 and 6.
+// Where protocol.md §4 leaves room, the safe reading was taken:
+// * "Same term": a follower refuses every append that would truncate an entry of the append's own
+//   term, also one at a higher index than the conflict: only the leader of that term made it.
+// * A leader whose own promise is exceeded, for an entry of its own term, by a member's answer was
+//   rolled back, too, and stops. So was one that is shown an entry of its term in any answer,
+//   expected or not.
+// * A peer that was seen rolled back counts nowhere in this replica's memory any more: not for
+//   promises, commits and check-quorum, and not as a vote, in later terms neither.
+// * A voter takes as the promise check's proof any position of the request (the one asked for, the
+//   candidate's last, its promise) at or past the voter's promise that it holds as well: equal
+//   chain values there mean equal logs below. A refused candidate that can prove what it was told
+//   asks that voter again at once.
+// * A pre-candidate that learns of a higher term from a vote answer takes the term and goes on
+//   asking; from any other message it becomes a follower.
+// * Vote requests that the lease ignores get no answer and do not raise the term (thesis 4.2.3).
+// * A leader goes on telling a removed member the log up to its removal, until it has seen that
+//   committed or an election timeout has passed, since a replica that never sees its removal cannot
+//   stop.
+// * A joiner whose own log does not hold its membership yet is not stopped by dropped entries: its
+//   source still streams them.
+//
+// Source: protocol.md §4; Ongaro's thesis, chapters 3, 4 and 6.
 
 #ifndef SVR2_RAFT_RAFT_H_
 #define SVR2_RAFT_RAFT_H_
@@ -30,6 +46,7 @@
 #include "raft/log.h"
 #include "raft/membership.h"
 #include "raft/message.h"
+#include "raft/progress.h"
 #include "raft/types.h"
 #include "util/bytes.h"
 #include "util/status.h"
@@ -43,6 +60,9 @@ struct Options {
   uint32_t heartbeat_ticks = 2;
   LogLimits log;
 };
+
+// Removed members that still have to see their removal: those beyond are no longer told.
+inline constexpr size_t kMaxLeaving = 4;
 
 // Draws 64 fresh random bits. Called for election timeouts and nonces. When it fails the replica
 // stops for good.
@@ -162,6 +182,7 @@ class Raft {
   //   ERROR_INVALID_ARGUMENT       not kData or kMinimums, or an empty payload
   //   ERROR_RAFT_ENTRY_TOO_LARGE   more than max_payload_bytes()
   //   ERROR_RAFT_NOT_LEADER
+  //   ERROR_RAFT_TRANSFER_IN_PROGRESS
   //   ERROR_RAFT_TOO_FEW_VOTERS    kData while the membership holds fewer than min voters
   //   ERROR_RAFT_LOG_FULL          entries not yet committed and applied fill log_max_bytes
   Result<Position> Propose(EntryKind kind, util::ByteView payload);
@@ -169,9 +190,11 @@ class Raft {
     return Propose(kind, util::View(payload));
   }
 
-  // Promises and commits what can be, and hands over what is new. Nothing is promised, committed or
-  // sent anywhere else, so the owner verifies its integrity tree once, before this call. Call it
-  // after each batch of inputs: what waits for it is bounded by what was put in.
+  // As leader promises and commits what can be; hands over what is new, with at most one request a
+  // member in the common case: entries, promise and commit go together. Nothing leaves this class
+  // anywhere else, so the owner confirms its integrity tree once, after this call and before it
+  // hands out anything of it. Call it after each batch of inputs: what waits for it is bounded by
+  // what was put in.
   Output TakeOutput();
 
   // The owner applied every entry up to `index`. Needs applied_index() ≤ index ≤ commit_index().
@@ -186,10 +209,16 @@ class Raft {
   // stopped. O(1).
   Fate FateOf(const Position& position) const;
 
-  // Everything small that decides: term, vote, leader, role, stop reason, first, last, promise,
-  // commit and applied position, and the membership, in one canonical form for the integrity tree.
-  // Writes at most kMaxIntegrityStateBytes and returns how many; no allocation, no hashing.
-  static constexpr size_t kMaxIntegrityStateBytes = 328 + 33 * kMaxMembers;
+  // Everything small that decides, in one canonical form for the integrity tree: term, vote,
+  // leader, role, stop reason, first, last, promise, commit and applied position; the membership in
+  // force and, while that is not known committed, the one before, with a digest of the removed ids
+  // that is checked where they are used; as leader what each other member has stored, promised and
+  // acknowledged, and a leadership transfer; as (pre-)candidate the nonce, the votes and what was
+  // asked of whom; who was seen rolled back. What only decides when something is sent is not in it.
+  // Writes at most kMaxIntegrityStateBytes and returns how many (under 700 in a group of three); no
+  // allocation, no hashing.
+  static constexpr size_t kMaxIntegrityStateBytes =
+      480 + 2 * 33 * kMaxMembers + 49 * (kMaxMembers + kMaxLeaving) + 48 * kMaxMembers;
   size_t WriteIntegrityState(uint8_t* out) const;
 
   const PeerId& self() const { return self_; }
@@ -201,11 +230,12 @@ class Raft {
   const std::optional<PeerId>& voted_for() const { return vote_; }
   const std::optional<Error>& stopped() const { return stopped_; }
 
-  // The membership of the last membership entry in the log, committed or not.
-  const Membership& membership() const { return membership_; }
-  bool is_voter() const { return membership_.IsVoter(self_); }
-  size_t voters() const { return membership_.voters(); }
-  // Votes that make a quorum at present.
+  // The membership of the last membership entry in the log, committed or not, and its index.
+  const Membership& membership() const { return memberships_.back().membership; }
+  uint64_t membership_index() const { return memberships_.back().index; }
+  bool is_voter() const { return membership().IsVoter(self_); }
+  size_t voters() const { return membership().voters(); }
+  // Votes that make a quorum of the membership in force.
   size_t quorum() const { return QuorumSize(voters(), options_.group.super_majority); }
 
   uint64_t last_index() const { return log_.last_index(); }
@@ -229,33 +259,99 @@ class Raft {
  private:
   friend struct RaftTesting;  // raft/raft_testing.h
 
-  // What the leader knows of one member in this term; its own is kept alike.
-  struct Progress {
+  // A membership entry. The first is the last one known committed, or the first there was.
+  struct MembershipAt {
+    uint64_t index = 0;
+    Membership membership;
+    Hash removed_digest{};  // Of membership.removed(), zeros when there are none.
+  };
+  // What a (pre-)candidate knows of a replica that it asks.
+  struct Asked {
     PeerId id{};
-    uint64_t stored = 0;    // Highest index known to equal ours.
-    uint64_t promised = 0;  // Highest promise acknowledged for such an index.
-    bool answered = false;  // Since the last check-quorum.
+    uint64_t promise = 0;  // That it told last.
+    uint64_t proved = 0;   // The index of the proof in the last request to it.
+    bool granted = false;
+  };
+  struct Transfer {
+    std::optional<PeerId> target;
+    bool ordered = false;  // TimeoutNow is sent.
+    uint32_t ticks = 0;
   };
 
-  Raft(const Options& options, const PeerId& self, const Hash& group_key, RandomSource random);
+  Raft(const Options& options, const PeerId& self, const Position& base, RandomSource random);
 
   static Result<Raft> NewFounder(const Options& options, const PeerId& self, const Hash& group_key,
                                  RandomSource random);
+
+  // raft.cc
+  Position Append(EntryKind kind, util::ByteView payload);
+  void Send(const PeerId& to, Message message);
+  Position PositionOf(uint64_t index) const;
+
+  // election.cc
+  Result<uint64_t> Random();
   Status DrawElectionTimeout();
+  Status DrawNonce();
   void SetRole(Role role);
+  void AdoptTerm(uint64_t term);
+  void BecomeFollower();
   void StepDown();
   void Campaign();
-  void BecomeCandidate();
+  void BecomeCandidate(bool ordered_by_leader);
   void BecomeLeader();
   void CheckQuorum();
   bool VotesMakeQuorum() const;
-  Position Append(EntryKind kind, util::ByteView payload);
-  Progress& OwnProgress();
-  uint64_t QuorumOf(uint64_t Progress::*reached) const;
+  bool VotesMakeQuorumIn(const Membership& membership) const;
+  void CountVotes();
+  void AskAll();
+  void Ask(Asked* asked);
+  Asked* FindAsked(const PeerId& id);
+  bool HearsLeader() const;
+  bool ProvesPromise(const VoteRequest& request) const;
+  bool IsUpToDate(const VoteRequest& request) const;
+  void AnswerVote(const PeerId& to, const VoteRequest& request, bool granted);
+  Status On(const PeerId& from, const VoteRequest& request);
+  Status On(const PeerId& from, const VoteAnswer& answer);
+  Status On(const PeerId& from, const TimeoutNow& order);
+
+  // follower.cc
+  struct Checked;
+  Status CheckAppend(const PeerId& from, const AppendRequest& request) const;
+  Status TakeEntries(const AppendRequest& request, Checked* checked);
+  Status AppendVerified(const AppendRequest& request, size_t first, Checked* checked);
+  Status MayReplace(const AppendRequest& request, uint64_t index, Checked* checked);
+  Status AppendFrom(const Entry& entry);
+  void Truncate(uint64_t index);
+  Status On(const PeerId& from, const AppendRequest& request);
+
+  // leader.cc
+  Progress* FindProgress(const PeerId& id);
+  uint64_t QuorumOf(uint64_t Progress::*reached, uint64_t own) const;
+  uint64_t QuorumIn(bool before, uint64_t Progress::*reached, uint64_t own) const;
   uint64_t StoredByAll() const;
   void AdvancePromise();
   void AdvanceCommit();
-  Position PositionOf(uint64_t index) const;
+  bool ShowsRollbackOfSelf(const AppendAnswer& answer) const;
+  static bool ShowsRollbackOfPeer(const Progress& progress, const AppendAnswer& answer);
+  void MarkRolledBack(Progress* progress);
+  bool IsRolledBack(const PeerId& id) const;
+  Status On(const PeerId& from, const AppendAnswer& answer);
+  void Accepted(Progress* progress, const AppendAnswer& answer);
+  void Refused(Progress* progress, const AppendAnswer& answer);
+  uint64_t NextAfterRefusal(const Progress& progress, const Position& shown) const;
+  void SendAppends();
+  void SendTo(Progress* progress);
+  void SendOne(Progress* progress, bool with_entries, bool wants_answer);
+  size_t CopyEntries(uint64_t first, uint64_t limit, std::vector<Entry>* out) const;
+  void TickLeader();
+  void OrderTransfer();
+
+  // change.cc
+  bool Joint() const;
+  void Adopt(uint64_t index, Membership membership);
+  void RefreshProgress();
+  void MembershipsCommitted();
+  bool RemovedIdsHold(const MembershipAt& at) const;
 
   Options options_;
   PeerId self_;
@@ -270,17 +366,28 @@ class Raft {
   Log log_;
   uint64_t promise_ = 0;
   uint64_t commit_ = 0;
-  Membership membership_;
-  uint64_t membership_index_ = 0;
+  // The one in force last; before it the others that are not known committed, and the one that they
+  // change. Seldom more than two.
+  std::vector<MembershipAt> memberships_;
 
-  std::vector<PeerId> votes_;       // (Pre-)candidate: who granted.
-  std::vector<Progress> progress_;  // Leader: one a member.
+  // (Pre-)candidate.
+  Nonce nonce_{};
+  bool ordered_by_leader_ = false;
+  std::vector<Asked> asked_;
+  // Leader: the other members in the order of the membership, then those that leave.
+  std::vector<Progress> progress_;
+  bool votes_ = false;         // Whether itself votes in the membership in force,
+  bool voted_before_ = false;  // and in the one before.
+  std::optional<Transfer> transfer_;
+  // Whoever was seen rolled back, for as long as it is a member.
+  std::vector<PeerId> rolled_back_;
 
   uint64_t now_ticks_ = 0;
-  uint32_t elapsed_ticks_ = 0;  // Follower, candidate: of the timeout. Leader: of check-quorum.
+  uint32_t elapsed_ticks_ = 0;  // Since the leader was heard, or since the campaign began.
   uint32_t election_timeout_ticks_ = 0;
 
   // Not yet handed over.
+  std::vector<Addressed> output_messages_;
   uint64_t output_committed_ = 0;
   std::vector<RoleChange> output_roles_;
   uint64_t output_dropped_ = 0;

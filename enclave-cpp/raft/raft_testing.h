@@ -45,36 +45,30 @@ struct RaftTesting {
     return Raft::NewFounder(options, TestPeer(1), TestGroupKey(), std::move(random));
   }
   static void Campaign(Raft* raft) { raft->Campaign(); }
+  // As if no leader had been heard for an election timeout.
+  static void ForgetLeader(Raft* raft) {
+    if (!raft->is_leader()) raft->leader_.reset();
+  }
   static void StepDown(Raft* raft) { raft->StepDown(); }
   static void AdvancePromise(Raft* raft) { raft->AdvancePromise(); }
   static void AdvanceCommit(Raft* raft) { raft->AdvanceCommit(); }
   // As if a membership entry had come from elsewhere.
   static void SetMembership(Raft* raft, const Membership& membership) {
-    raft->membership_ = membership;
+    raft->memberships_.back().membership = membership;
+    if (raft->is_leader()) raft->RefreshProgress();
   }
   static void SetStored(Raft* raft, const PeerId& id, uint64_t index) {
-    for (auto& progress : raft->progress_) {
-      if (progress.id == id) progress.stored = index;
-    }
+    raft->FindProgress(id)->stored = index;
   }
   static void SetPromised(Raft* raft, const PeerId& id, uint64_t index) {
-    for (auto& progress : raft->progress_) {
-      if (progress.id == id) progress.promised = index;
-    }
+    raft->FindProgress(id)->promised = index;
   }
   static void SetAnswered(Raft* raft, const PeerId& id) {
-    for (auto& progress : raft->progress_) {
-      if (progress.id == id) progress.answered = true;
-    }
+    raft->FindProgress(id)->silent_ticks = 0;
   }
   static void Vote(Raft* raft, const PeerId& id) {
-    raft->votes_.push_back(id);
-    if (!raft->VotesMakeQuorum()) return;
-    if (raft->role_ == Role::kPreCandidate) {
-      raft->BecomeCandidate();
-    } else if (raft->role_ == Role::kCandidate) {
-      raft->BecomeLeader();
-    }
+    raft->FindAsked(id)->granted = true;
+    raft->CountVotes();
   }
   static uint32_t ElectionTimeoutTicks(const Raft& raft) { return raft.election_timeout_ticks_; }
 };
