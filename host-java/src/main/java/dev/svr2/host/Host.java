@@ -15,24 +15,39 @@ import dev.svr2.host.config.HostPort;
 import dev.svr2.host.control.ControlPlane;
 import dev.svr2.host.control.Operations;
 import dev.svr2.host.enclave.EnclaveRuntime;
+import dev.svr2.host.enclave.RequestException;
 import dev.svr2.host.log.Logs;
 import dev.svr2.host.metrics.EnclaveMeters;
 import dev.svr2.host.metrics.HostMetrics;
 import dev.svr2.host.session.ClientPlane;
+import dev.svr2.proto.ChangeMembershipRequest;
+import dev.svr2.proto.CloseReason;
 import dev.svr2.proto.CreateGroupRequest;
 import dev.svr2.proto.EnclaveReply;
 import dev.svr2.proto.Error;
 import dev.svr2.proto.EvidenceRequest;
+import dev.svr2.proto.GetPeersResult;
 import dev.svr2.proto.GetStatusResponse;
+import dev.svr2.proto.HashRequest;
 import dev.svr2.proto.HostRequest;
+import dev.svr2.proto.JoinPhase;
+import dev.svr2.proto.JoinStatus;
 import dev.svr2.proto.LogLevel;
+import dev.svr2.proto.MembershipChangeKind;
 import dev.svr2.proto.MetricsRequest;
+import dev.svr2.proto.MinimumLimits;
+import dev.svr2.proto.PingPeerRequest;
+import dev.svr2.proto.RaiseMinimumsRequest;
+import dev.svr2.proto.RelinquishLeadershipRequest;
+import dev.svr2.proto.ResetPeerRequest;
 import dev.svr2.proto.SetLogLevelRequest;
 import dev.svr2.proto.StatusReply;
 import dev.svr2.proto.StatusRequest;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.HexFormat;
+import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -244,6 +259,10 @@ public final class Host implements AutoCloseable {
     }
   }
 
+  private ByteString ownPeerId() {
+    return ByteString.copyFrom(HexFormat.of().parseHex(runtime.peerId()));
+  }
+
   private CompletableFuture<EnclaveReply> request(HostRequest.Builder request) {
     return runtime.request(request);
   }
@@ -259,6 +278,62 @@ public final class Host implements AutoCloseable {
     public CompletableFuture<EnclaveReply> createGroup() {
       return request(
           HostRequest.newBuilder().setCreateGroup(CreateGroupRequest.getDefaultInstance()));
+    }
+
+    @Override
+    public CompletableFuture<EnclaveReply> joinGroup() {
+      // The directory of peers comes with the peer plane.
+      return CompletableFuture.failedFuture(
+          new RequestException(
+              Error.ERROR_PEERS_UNREACHABLE, CloseReason.CLOSE_REASON_NOT_APPLIED));
+    }
+
+    @Override
+    public CompletableFuture<EnclaveReply> changeMembership(
+        MembershipChangeKind kind, ByteString peerId, boolean force) {
+      return request(
+          HostRequest.newBuilder()
+              .setChangeMembership(
+                  ChangeMembershipRequest.newBuilder()
+                      .setKind(kind)
+                      .setPeerId(peerId.isEmpty() ? ownPeerId() : peerId)
+                      .setForce(force)));
+    }
+
+    @Override
+    public CompletableFuture<EnclaveReply> relinquishLeadership() {
+      return request(
+          HostRequest.newBuilder()
+              .setRelinquishLeadership(RelinquishLeadershipRequest.getDefaultInstance()));
+    }
+
+    @Override
+    public CompletableFuture<EnclaveReply> resetPeer(ByteString peerId) {
+      return request(
+          HostRequest.newBuilder().setResetPeer(ResetPeerRequest.newBuilder().setPeerId(peerId)));
+    }
+
+    @Override
+    public CompletableFuture<EnclaveReply> pingPeer(ByteString peerId) {
+      return request(
+          HostRequest.newBuilder().setPingPeer(PingPeerRequest.newBuilder().setPeerId(peerId)));
+    }
+
+    @Override
+    public CompletableFuture<EnclaveReply> hash() {
+      return request(HostRequest.newBuilder().setHash(HashRequest.getDefaultInstance()));
+    }
+
+    @Override
+    public CompletableFuture<EnclaveReply> raiseMinimums(MinimumLimits raise) {
+      return request(
+          HostRequest.newBuilder()
+              .setRaiseMinimums(RaiseMinimumsRequest.newBuilder().setRaise(raise)));
+    }
+
+    @Override
+    public GetPeersResult peers() {
+      return GetPeersResult.getDefaultInstance();
     }
 
     @Override
@@ -301,6 +376,7 @@ public final class Host implements AutoCloseable {
             .setNotProtected(!isProtected())
             .setClientAddress(clientAddress().toString())
             .setControlAddress(controlAddress().toString())
+            .setEnclavesStarted(1)
             .setVersion(Version.current())
             .setUptimeSeconds(Duration.ofNanos(System.nanoTime() - startedNanos).toSeconds());
     if (enclave != null) {
@@ -322,10 +398,27 @@ public final class Host implements AutoCloseable {
     if (enclave.getServing()) {
       return "";
     }
+    if (enclave.getJoin().getPhase() != JoinPhase.JOIN_PHASE_NONE) {
+      return joining(enclave.getJoin());
+    }
     if (!enclave.hasGroup()) {
       return "this replica belongs to no group yet; to found one, run 'svr2 admin create-group'";
     }
     Error error = enclave.getNotServingReason();
     return error == Error.OK ? "the enclave does not serve yet" : ErrorText.of(error);
+  }
+
+  private static String joining(JoinStatus join) {
+    String text =
+        "joining the group: "
+            + join.getPhase().name().replace("JOIN_PHASE_", "").toLowerCase(Locale.ROOT);
+    if (join.getAttemptsFailed() > 0) {
+      text +=
+          "; attempts that failed: %s, the last since %s"
+              .formatted(
+                  Integer.toUnsignedString(join.getAttemptsFailed()),
+                  ErrorText.of(join.getLastError()));
+    }
+    return text;
   }
 }

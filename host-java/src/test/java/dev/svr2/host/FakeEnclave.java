@@ -11,6 +11,7 @@ import dev.svr2.enclave.EnclaveException;
 import dev.svr2.enclave.EnclaveHandle;
 import dev.svr2.enclave.OutputHandler;
 import dev.svr2.host.enclave.EnclaveRuntime;
+import dev.svr2.proto.ChangeMembershipReply;
 import dev.svr2.proto.ClientInput;
 import dev.svr2.proto.ClientOutput;
 import dev.svr2.proto.CloseReason;
@@ -26,14 +27,20 @@ import dev.svr2.proto.ErrorCount;
 import dev.svr2.proto.EvidenceReply;
 import dev.svr2.proto.Gauge;
 import dev.svr2.proto.GaugeValue;
+import dev.svr2.proto.HashReply;
 import dev.svr2.proto.HostItem;
 import dev.svr2.proto.HostRequest;
 import dev.svr2.proto.HostToEnclaveMessage;
+import dev.svr2.proto.JoinGroupReply;
 import dev.svr2.proto.LogLevel;
 import dev.svr2.proto.MemberStatus;
 import dev.svr2.proto.MetricsReply;
 import dev.svr2.proto.NewClientReply;
+import dev.svr2.proto.PingPeerReply;
 import dev.svr2.proto.RaftGroupConfig;
+import dev.svr2.proto.RaiseMinimumsReply;
+import dev.svr2.proto.RelinquishLeadershipReply;
+import dev.svr2.proto.ResetPeerReply;
 import dev.svr2.proto.SetLogLevelReply;
 import dev.svr2.proto.StatusReply;
 import dev.svr2.proto.Stopped;
@@ -53,6 +60,7 @@ public final class FakeEnclave implements EnclaveHandle {
     void enter(HostToEnclaveMessage message) throws EnclaveException;
   }
 
+  public static final ByteString HASH = ByteString.copyFromUtf8("a hash of thirty-two whole bytes");
   public static final ByteString HANDSHAKE_START = ByteString.copyFromUtf8("handshake start");
 
   /** Messages without ticks, in the order in which they came in. */
@@ -176,6 +184,23 @@ public final class FakeEnclave implements EnclaveHandle {
       }
       case EVIDENCE ->
           reply.setEvidence(EvidenceReply.newBuilder().setHandshakeStart(HANDSHAKE_START));
+      case JOIN_GROUP -> {
+        if (hasGroup) {
+          reply.setError(Error.ERROR_CORE_GROUP_EXISTS);
+        } else {
+          reply.setJoinGroup(JoinGroupReply.getDefaultInstance());
+        }
+      }
+      case CHANGE_MEMBERSHIP ->
+          reply.setChangeMembership(ChangeMembershipReply.getDefaultInstance());
+      case RELINQUISH_LEADERSHIP ->
+          reply.setRelinquishLeadership(RelinquishLeadershipReply.getDefaultInstance());
+      case RESET_PEER -> reply.setResetPeer(ResetPeerReply.getDefaultInstance());
+      case PING_PEER -> reply.setPingPeer(PingPeerReply.newBuilder().setTicks(1));
+      case HASH -> reply.setHash(HashReply.newBuilder().setAppliedIndex(12).setHash(HASH));
+      case RAISE_MINIMUMS ->
+          reply.setRaiseMinimums(
+              RaiseMinimumsReply.newBuilder().setMinimums(request.getRaiseMinimums().getRaise()));
       case REQUEST_NOT_SET -> throw new IllegalStateException("an empty request");
     }
     return reply;

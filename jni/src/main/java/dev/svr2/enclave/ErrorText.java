@@ -23,6 +23,11 @@ public final class ErrorText {
       "The sender runs other software or is hostile; its message was dropped";
   private static final String NEW_HANDSHAKE = "Connect again; sessions are never resumed";
 
+  private static final String ROLLED_BACK =
+      "Somebody put back old memory of a replica, or it is broken: take that machine out of service";
+  private static final String PEER_SESSION =
+      "Nothing to do: the session is made anew by itself; often, it shows a bad network";
+
   private record Words(String text, String hint) {}
 
   private static final Map<Error, Words> GENERAL =
@@ -97,9 +102,24 @@ public final class ErrorText {
               "Look in the log for what the output handler threw"),
           words(Error.ERROR_CORE_REQUEST_TIMEOUT, "the request was not answered in time", MAYBE),
           words(
-              Error.ERROR_CORE_DUPLICATE_TRANSACTION,
-              "a transaction id that is still in use",
-              BUG));
+              Error.ERROR_CORE_DUPLICATE_TRANSACTION, "a transaction id that is still in use", BUG),
+          words(
+              Error.ERROR_CORE_JOINING,
+              "this replica is not yet a member of its group",
+              "Wait: it joins by itself; its status says how far it is"),
+          words(
+              Error.ERROR_CORE_DIGEST_MISMATCH,
+              "what was loaded differs from what another voter holds; the replica stopped for good",
+              "The host starts a new replica; if it happens again, the replica that served as source"
+                  + " must be taken out of service"),
+          words(
+              Error.ERROR_CORE_TOO_MANY_STREAMS,
+              "this replica already serves as many joiners as it may",
+              "The joining replica tries another source by itself"),
+          words(
+              Error.ERROR_CORE_STREAM_LOST,
+              "the stream of rows from the source ended",
+              "The joining replica starts over with the next source by itself"));
 
   private static final Map<Error, Words> CRYPTO_AND_NOISE =
       Map.ofEntries(
@@ -271,7 +291,95 @@ public final class ErrorText {
           words(
               Error.ERROR_RAFT_TRANSFER_IN_PROGRESS,
               "leadership is being handed over; nothing was appended",
-              RETRY));
+              RETRY),
+          words(
+              Error.ERROR_RAFT_NO_LEADER,
+              "no leader is known; nothing was appended",
+              "Try again in a few seconds; check that a majority of replicas is up"),
+          words(
+              Error.ERROR_RAFT_UNEXPECTED_ANSWER,
+              "a peer answered what it was not asked",
+              HARMLESS),
+          words(
+              Error.ERROR_RAFT_WRONG_GROUP,
+              "a message came from another group",
+              "Check that the address list names no host of another group"));
+
+  private static final Map<Error, Words> RAFT_BROKEN =
+      Map.ofEntries(
+          words(
+              Error.ERROR_RAFT_CONFLICT_BELOW_PROMISE,
+              "a leader wants to replace an entry that this replica promised to keep",
+              ROLLED_BACK),
+          words(
+              Error.ERROR_RAFT_COMMIT_ABOVE_PROMISE,
+              "a leader names a commit index beyond its promise",
+              HOSTILE),
+          words(
+              Error.ERROR_RAFT_PROMISE_BEYOND_ENTRIES,
+              "a leader names a promise beyond what it sent",
+              HOSTILE),
+          words(
+              Error.ERROR_RAFT_SAME_TERM_CONFLICT,
+              "two entries have the same index and term",
+              ROLLED_BACK),
+          words(
+              Error.ERROR_RAFT_ROLLED_BACK,
+              "this replica's memory was rolled back; it stopped for good",
+              ROLLED_BACK),
+          words(
+              Error.ERROR_RAFT_PROMISE_CONFLICT,
+              "a later leader committed another entry than this replica promised; it stopped for good",
+              REPLACE),
+          words(
+              Error.ERROR_RAFT_REMOVED,
+              "this replica was removed from its group; it stopped for good",
+              REPLACE),
+          words(
+              Error.ERROR_RAFT_ENTRIES_DROPPED,
+              "the leader no longer holds the entries that this replica needs; it stopped for good",
+              "The host starts a new replica; if it happens often, raise log_max_bytes"),
+          words(
+              Error.ERROR_RAFT_APPLY_FAILED,
+              "a committed entry could not be applied; the replica stopped for good",
+              "Give all replicas the same max_rows and images with the same NumHeapPages"));
+
+  private static final Map<Error, Words> MEMBERSHIP =
+      Map.ofEntries(
+          words(
+              Error.ERROR_RAFT_BELOW_MIN_VOTERS,
+              "the change would leave fewer voters than min_voting_replicas",
+              "Start a replacement and let it vote first; force only when what is to go is lost for good,"
+                  + " since the group answers no client until enough vote again"),
+          words(
+              Error.ERROR_RAFT_MAX_VOTERS,
+              "max_voting_replicas vote already",
+              "Demote another first, or leave it as a spare"),
+          words(
+              Error.ERROR_RAFT_NOT_A_MEMBER,
+              "the group has no such member",
+              "Compare the id with the members in 'svr2 admin status'"),
+          words(Error.ERROR_RAFT_NO_CHANGE, "it already is as asked", "Nothing to do"),
+          words(
+              Error.ERROR_RAFT_IS_LEADER,
+              "the leader cannot demote or remove itself",
+              "Run 'svr2 admin relinquish' on it first, then try again"),
+          words(
+              Error.ERROR_RAFT_TERM_NOT_COMMITTED,
+              "the leader has just been elected and may not change the membership yet",
+              RETRY),
+          words(
+              Error.ERROR_RAFT_TOO_MANY_MEMBERS,
+              "the group has as many members as it may",
+              "Remove members that are gone for good"),
+          words(
+              Error.ERROR_RAFT_NO_TRANSFER_TARGET,
+              "there is no other voter to hand leadership to",
+              "Start another replica and wait until it votes"),
+          words(
+              Error.ERROR_RAFT_TRANSFER_FAILED,
+              "nobody took leadership over in time; the old leader goes on",
+              "Check that the other voters are up and follow, then try again"));
 
   private static final Map<Error, Words> SESSIONS =
       Map.ofEntries(
@@ -280,6 +388,46 @@ public final class ErrorText {
               Error.ERROR_PEERS_NOT_CONNECTED,
               "no session with that peer yet",
               "Check that the peer is reachable; sessions are set up by themselves"),
+          words(
+              Error.ERROR_PEERS_MALFORMED_MESSAGE,
+              "what came from another enclave cannot be read",
+              HOSTILE),
+          words(
+              Error.ERROR_PEERS_WRONG_KEY,
+              "the other enclave's evidence binds another key than its id",
+              HOSTILE),
+          words(
+              Error.ERROR_PEERS_UNEXPECTED,
+              "a peer's message does not fit the state of the session",
+              PEER_SESSION),
+          words(
+              Error.ERROR_PEERS_OUT_OF_ORDER,
+              "a peer's message was repeated, lost or exchanged on the way",
+              PEER_SESSION),
+          words(
+              Error.ERROR_PEERS_RESET,
+              "the session with a peer was ended by the other side or by a host",
+              PEER_SESSION),
+          words(
+              Error.ERROR_PEERS_TOO_MANY,
+              "the enclave knows as many peers as it may",
+              "Remove members that are gone for good"),
+          words(
+              Error.ERROR_PEERS_REQUEST_TIMEOUT,
+              "a peer did not answer in time",
+              "Check that the peer is up and reachable; what it was asked for may have been done"),
+          words(
+              Error.ERROR_PEERS_MESSAGE_TOO_LARGE,
+              "a message between enclaves is larger than allowed",
+              BUG),
+          words(
+              Error.ERROR_PEERS_NOT_ALLOWED,
+              "a replica that is no member asked for what only members may have",
+              HOSTILE),
+          words(
+              Error.ERROR_PEERS_UNREACHABLE,
+              "the host knows no way to that peer",
+              "Check the address list (peer.static), and that the peer's host is up"),
           words(Error.ERROR_CLIENT_UNKNOWN, "no client session of that id", NEW_HANDSHAKE),
           words(
               Error.ERROR_CLIENT_TOO_MANY,
@@ -389,6 +537,8 @@ public final class ErrorText {
             MINIMUMS_AND_CLOCK,
             DATABASE,
             RAFT,
+            RAFT_BROKEN,
+            MEMBERSHIP,
             SESSIONS,
             PLATFORM_AND_BRIDGE)) {
       Words words = range.get(error);

@@ -156,13 +156,8 @@ public final class ConfigLoader {
           "group.super_majority (%d) must be less than group.min_voting_replicas (%d)"
               .formatted(get(Keys.SUPER_MAJORITY), get(Keys.MIN_VOTING)));
     }
-    if (good(Keys.ELECTION_TICKS, Keys.HEARTBEAT_TICKS)
-        && get(Keys.HEARTBEAT_TICKS) >= get(Keys.ELECTION_TICKS)) {
-      problem(
-          line(Keys.HEARTBEAT_TICKS),
-          "enclave.heartbeat_ticks (%d) must be less than enclave.election_ticks (%d)"
-              .formatted(get(Keys.HEARTBEAT_TICKS), get(Keys.ELECTION_TICKS)));
-    }
+    checkTicks();
+    checkPeers();
     if (good(Keys.CONTROL_LISTEN) && !get(Keys.CONTROL_LISTEN).isLoopback()) {
       problem(
           line(Keys.CONTROL_LISTEN),
@@ -170,13 +165,77 @@ public final class ConfigLoader {
                   .formatted(get(Keys.CONTROL_LISTEN))
               + " 127.0.0.1, [::1] or localhost and reach it through a tunnel");
     }
-    if (good(Keys.CONTROL_LISTEN, Keys.CLIENT_LISTEN)
-        && get(Keys.CONTROL_LISTEN).equals(get(Keys.CLIENT_LISTEN))
-        && get(Keys.CLIENT_LISTEN).port() != 0) {
-      problem(line(Keys.CONTROL_LISTEN), "control.listen and client.listen are the same address");
-    }
+    checkAddresses();
     if (good(Keys.LOG_LEVELS)) {
       logLevels();
+    }
+  }
+
+  private void checkTicks() {
+    if (good(Keys.ELECTION_TICKS, Keys.HEARTBEAT_TICKS)
+        && get(Keys.HEARTBEAT_TICKS) >= get(Keys.ELECTION_TICKS)) {
+      problem(
+          line(Keys.HEARTBEAT_TICKS),
+          "enclave.heartbeat_ticks (%d) must be less than enclave.election_ticks (%d)"
+              .formatted(get(Keys.HEARTBEAT_TICKS), get(Keys.ELECTION_TICKS)));
+    }
+    if (good(Keys.ELECTION_TICKS, Keys.REPLICA_VOTING_TIMEOUT_TICKS)
+        && get(Keys.REPLICA_VOTING_TIMEOUT_TICKS) <= get(Keys.ELECTION_TICKS)) {
+      problem(
+          line(Keys.REPLICA_VOTING_TIMEOUT_TICKS),
+          "enclave.replica_voting_timeout_ticks (%d) must be more than enclave.election_ticks (%d)"
+              .formatted(get(Keys.REPLICA_VOTING_TIMEOUT_TICKS), get(Keys.ELECTION_TICKS)));
+    }
+    if (good(Keys.REPLICA_VOTING_TIMEOUT_TICKS, Keys.REPLICA_MEMBERSHIP_TIMEOUT_TICKS)
+        && get(Keys.REPLICA_MEMBERSHIP_TIMEOUT_TICKS) < get(Keys.REPLICA_VOTING_TIMEOUT_TICKS)) {
+      problem(
+          line(Keys.REPLICA_MEMBERSHIP_TIMEOUT_TICKS),
+          "enclave.replica_membership_timeout_ticks (%d) is less than enclave.replica_voting_timeout_ticks (%d)"
+              .formatted(
+                  get(Keys.REPLICA_MEMBERSHIP_TIMEOUT_TICKS),
+                  get(Keys.REPLICA_VOTING_TIMEOUT_TICKS)));
+    }
+  }
+
+  private void checkPeers() {
+    if (good(Keys.PEER_RECONNECT_MIN_MS, Keys.PEER_RECONNECT_MAX_MS)
+        && get(Keys.PEER_RECONNECT_MAX_MS) < get(Keys.PEER_RECONNECT_MIN_MS)) {
+      problem(
+          line(Keys.PEER_RECONNECT_MAX_MS),
+          "peer.reconnect_max_ms (%d) is less than peer.reconnect_min_ms (%d)"
+              .formatted(get(Keys.PEER_RECONNECT_MAX_MS), get(Keys.PEER_RECONNECT_MIN_MS)));
+    }
+    if (good(Keys.ON_START, Keys.PEER_STATIC, Keys.PEER_LISTEN)
+        && get(Keys.ON_START) == Keys.OnStart.JOIN
+        && get(Keys.PEER_STATIC).isEmpty()
+        && get(Keys.PEER_LISTEN).isEmpty()) {
+      problem(
+          line(Keys.ON_START),
+          "group.on_start is join, but this host finds no other: give peer.static, or peer.listen");
+    }
+  }
+
+  private void checkAddresses() {
+    List<Map.Entry<Key<?>, HostPort>> taken = new ArrayList<>();
+    if (good(Keys.CLIENT_LISTEN)) {
+      taken.add(Map.entry(Keys.CLIENT_LISTEN, get(Keys.CLIENT_LISTEN)));
+    }
+    if (good(Keys.PEER_LISTEN)) {
+      get(Keys.PEER_LISTEN).ifPresent(listen -> taken.add(Map.entry(Keys.PEER_LISTEN, listen)));
+    }
+    if (good(Keys.CONTROL_LISTEN)) {
+      taken.add(Map.entry(Keys.CONTROL_LISTEN, get(Keys.CONTROL_LISTEN)));
+    }
+    for (int i = 1; i < taken.size(); i++) {
+      for (Map.Entry<Key<?>, HostPort> earlier : taken.subList(0, i)) {
+        Map.Entry<Key<?>, HostPort> one = taken.get(i);
+        if (one.getValue().equals(earlier.getValue()) && one.getValue().port() != 0) {
+          problem(
+              line(one.getKey()),
+              "%s and %s are the same address"
+                  .formatted(one.getKey().path(), earlier.getKey().path()));
+        }
+      }
     }
   }
 
@@ -244,6 +303,7 @@ public final class ConfigLoader {
         directory.resolve(get(Keys.IMAGE_PATH)).normalize(),
         get(Keys.IMAGE_DEBUG),
         enclaveConfig(),
+        get(Keys.ON_START) == Keys.OnStart.JOIN,
         new HostConfig.RuntimeSettings(
             Duration.ofMillis(get(Keys.TICK_INTERVAL_MS)),
             intOf(Keys.ENCLAVE_THREADS),
@@ -257,9 +317,23 @@ public final class ConfigLoader {
             Duration.ofSeconds(get(Keys.SESSION_IDLE_SECONDS)),
             intOf(Keys.MAX_SESSIONS),
             get(Keys.OUTBOUND_MAX_BYTES)),
+        peerConfig(),
         new HostConfig.Auth(secrets, Duration.ofDays(get(Keys.AUTH_VALIDITY_DAYS))),
         get(Keys.CONTROL_LISTEN),
         new HostConfig.Log(get(Keys.LOG_LEVEL).name(), logLevels(), get(Keys.LOG_FORMAT)));
+  }
+
+  private HostConfig.Peer peerConfig() {
+    return new HostConfig.Peer(
+        get(Keys.PEER_LISTEN),
+        get(Keys.PEER_STATIC),
+        intOf(Keys.PEER_OUTBOUND_MAX_ITEMS),
+        get(Keys.PEER_OUTBOUND_MAX_BYTES),
+        intOf(Keys.PEER_INBOUND_MAX_ITEMS),
+        Duration.ofMillis(get(Keys.PEER_RECONNECT_MIN_MS)),
+        Duration.ofMillis(get(Keys.PEER_RECONNECT_MAX_MS)),
+        Duration.ofMillis(get(Keys.PEER_ABANDON_MS)),
+        Duration.ofMillis(get(Keys.PEER_ROUTE_TIMEOUT_MS)));
   }
 
   private EnclaveConfig enclaveConfig() {
@@ -277,7 +351,10 @@ public final class ConfigLoader {
         .setElectionTicks(intOf(Keys.ELECTION_TICKS))
         .setHeartbeatTicks(intOf(Keys.HEARTBEAT_TICKS))
         .setClientRequestTimeoutTicks(intOf(Keys.CLIENT_REQUEST_TIMEOUT_TICKS))
+        .setPeerRequestTimeoutTicks(intOf(Keys.PEER_REQUEST_TIMEOUT_TICKS))
         .setSessionIdleTicks(intOf(Keys.SESSION_IDLE_TICKS))
+        .setReplicaVotingTimeoutTicks(intOf(Keys.REPLICA_VOTING_TIMEOUT_TICKS))
+        .setReplicaMembershipTimeoutTicks(intOf(Keys.REPLICA_MEMBERSHIP_TIMEOUT_TICKS))
         .setAttestationRefreshTicks(intOf(Keys.ATTESTATION_REFRESH_TICKS))
         .setLogMaxAgeTicks(intOf(Keys.LOG_MAX_AGE_TICKS))
         .setLogMaxBytes(get(Keys.LOG_MAX_BYTES))
@@ -285,6 +362,7 @@ public final class ConfigLoader {
         .setMaxRows(get(Keys.MAX_ROWS))
         .setMaxClientSessions(intOf(Keys.ENCLAVE_MAX_CLIENT_SESSIONS))
         .setMaxPendingHandshakes(intOf(Keys.MAX_PENDING_HANDSHAKES))
+        .setClientPq(get(Keys.CLIENT_PQ))
         .build();
   }
 

@@ -9,12 +9,15 @@ import dev.svr2.host.auth.AuthSecrets;
 import dev.svr2.proto.EnclaveConfig;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * Immutable. Made by {@link ConfigLoader}, which has checked every value and their combinations.
  *
  * @param enclave as given to the enclave, group values included
+ * @param joinOnStart joins the group of the peers that it finds; false: waits for an order
  */
 public record HostConfig(
     Platform platform,
@@ -22,8 +25,10 @@ public record HostConfig(
     Path imagePath,
     boolean imageDebug,
     EnclaveConfig enclave,
+    boolean joinOnStart,
     RuntimeSettings runtime,
     Client client,
+    Peer peer,
     Auth auth,
     HostPort controlListen,
     Log log) {
@@ -48,6 +53,29 @@ public record HostConfig(
       Duration sessionIdle,
       int maxSessions,
       long outboundMaxBytes) {}
+
+  /**
+   * The peer plane.
+   *
+   * @param listen empty when this host only connects to others
+   * @param addresses of the hosts of the group, perhaps with this one
+   * @param abandon what waits for a peer without a connection is dropped after this
+   * @param routeTimeout after this a peer that was asked for is called unreachable
+   */
+  public record Peer(
+      Optional<HostPort> listen,
+      List<HostPort> addresses,
+      int outboundMaxItems,
+      long outboundMaxBytes,
+      int inboundMaxItems,
+      Duration reconnectMin,
+      Duration reconnectMax,
+      Duration abandon,
+      Duration routeTimeout) {
+    public Peer {
+      addresses = List.copyOf(addresses);
+    }
+  }
 
   /** Client credentials. */
   public record Auth(AuthSecrets secrets, Duration validity) {}

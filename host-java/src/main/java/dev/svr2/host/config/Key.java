@@ -4,7 +4,10 @@
 // meaning. The loader, the checks and docs/configuration.md all work from these declarations.
 package dev.svr2.host.config;
 
+import com.google.common.base.Splitter;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.regex.Matcher;
@@ -129,6 +132,34 @@ record Key<T>(String path, String type, String defaultText, String doc, Parser<T
             throw new BadValue(quoted(text) + " is not HOST:PORT: " + e.getMessage());
           }
         });
+  }
+
+  /** Where to listen, or nowhere: an empty value, which is the default. */
+  static Key<Optional<HostPort>> listenOrNone(String path, String doc) {
+    Key<HostPort> key = listen(path, "", doc);
+    return new Key<>(
+        path,
+        key.type() + "; empty for none",
+        "",
+        doc,
+        text -> text.isBlank() ? Optional.empty() : Optional.of(key.parser().parse(text)));
+  }
+
+  /** Addresses to connect to; none is the default. */
+  static Key<List<HostPort>> targets(String path, String doc) {
+    return new Key<>(path, "HOST:PORT, several separated by commas", "", doc, Key::parseTargets);
+  }
+
+  private static List<HostPort> parseTargets(String text) throws BadValue {
+    List<HostPort> targets = new ArrayList<>();
+    for (String one : Splitter.on(',').trimResults().omitEmptyStrings().split(text)) {
+      try {
+        targets.add(HostPort.parseTarget(one));
+      } catch (IllegalArgumentException e) {
+        throw new BadValue(quoted(one) + " is not HOST:PORT: " + e.getMessage());
+      }
+    }
+    return List.copyOf(targets);
   }
 
   private static Long parseInteger(String text, long min, long max, String unit) throws BadValue {

@@ -6,6 +6,7 @@ package dev.svr2.host.config;
 
 import dev.svr2.enclave.Platform;
 import java.util.List;
+import java.util.Optional;
 
 /** The declarations. Their order is the order of the documentation. */
 final class Keys {
@@ -26,6 +27,12 @@ final class Keys {
     WARN,
     INFO,
     DEBUG
+  }
+
+  /** What a host does about a group when it starts. */
+  enum OnStart {
+    WAIT,
+    JOIN
   }
 
   private static final long MAX_TICKS = 1_000_000;
@@ -98,6 +105,14 @@ final class Keys {
           "seconds",
           "Evidence older than this is refused. Clients pin it.");
 
+  static final Key<OnStart> ON_START =
+      Key.choice(
+          "group.on_start",
+          OnStart.class,
+          "wait",
+          "`wait`: belongs to no group until 'svr2 admin join' or 'create-group' is ordered. `join`: joins the"
+              + " group of the peers that it finds, asking until it is a member; it never creates one.");
+
   static final Key<EnclaveLevel> ENCLAVE_LOG_LEVEL =
       Key.choice(
           "enclave.log_level", EnclaveLevel.class, "info", "What the enclave logs at the start.");
@@ -117,11 +132,28 @@ final class Keys {
           "client_request_timeout_ticks",
           "50",
           "A client request without a result after this is 'unknown'.");
+  static final Key<Long> PEER_REQUEST_TIMEOUT_TICKS =
+      ticks(
+          "peer_request_timeout_ticks",
+          "30",
+          "What one enclave asks of another is given up after this.");
   static final Key<Long> SESSION_IDLE_TICKS =
       ticks(
           "session_idle_ticks",
           "300",
           "The enclave forgets a client that was silent for this long.");
+  static final Key<Long> REPLICA_VOTING_TIMEOUT_TICKS =
+      ticks(
+          "replica_voting_timeout_ticks",
+          "600",
+          "A voter that was silent for this long is demoted where another can take its place. More than"
+              + " `election_ticks`.");
+  static final Key<Long> REPLICA_MEMBERSHIP_TIMEOUT_TICKS =
+      ticks(
+          "replica_membership_timeout_ticks",
+          "36000",
+          "A member that was silent for this long is removed for good. Not less than"
+              + " `replica_voting_timeout_ticks`.");
   static final Key<Long> ATTESTATION_REFRESH_TICKS =
       ticks("attestation_refresh_ticks", "36000", "The enclave makes new evidence this often.");
   static final Key<Long> LOG_MAX_AGE_TICKS =
@@ -168,6 +200,13 @@ final class Keys {
           16_777_216,
           "handshakes",
           "Clients that are connected and have not finished the handshake.");
+
+  static final Key<Boolean> CLIENT_PQ =
+      Key.bool(
+          "enclave.client_pq",
+          "true",
+          "Clients are offered the handshake NKhfs, with ML-KEM-1024 (`true`), or NK (`false`). The same on"
+              + " every replica; clients pin it.");
 
   static final Key<Long> TICK_INTERVAL_MS =
       Key.integer(
@@ -217,7 +256,8 @@ final class Keys {
           100,
           600_000,
           "milliseconds",
-          "After SIGTERM the process ends at the latest after this.");
+          "After SIGTERM the process ends at the latest after this. A quarter of it is for handing leadership"
+              + " over and leaving the group.");
 
   static final Key<HostPort> CLIENT_LISTEN =
       Key.listen("client.listen", "127.0.0.1:8443", "Where clients connect (gRPC).");
@@ -252,6 +292,69 @@ final class Keys {
           64 * KIB,
           1 * GIB,
           "What waits for one client that does not read. A session above it is closed.");
+
+  static final Key<Optional<HostPort>> PEER_LISTEN =
+      Key.listenOrNone(
+          "peer.listen",
+          "Where other hosts of the group connect (gRPC). Without it this host only connects to others, which"
+              + " is all that a group of one needs.");
+  static final Key<List<HostPort>> PEER_STATIC =
+      Key.targets(
+          "peer.static",
+          "The hosts of the group: each one's `peer.listen` as this host reaches it. This host itself may be"
+              + " among them.");
+  static final Key<Long> PEER_OUTBOUND_MAX_ITEMS =
+      Key.integer(
+          "peer.outbound_max_items",
+          "65536",
+          16,
+          16_777_216,
+          "messages",
+          "Messages to one peer that it has not acknowledged, at most. Above it they are dropped and both"
+              + " enclaves are told (a peer reset).");
+  static final Key<Long> PEER_OUTBOUND_MAX_BYTES =
+      Key.bytes(
+          "peer.outbound_max_bytes",
+          "64 MiB",
+          1024 * KIB,
+          16 * GIB,
+          "Bytes in those messages at most.");
+  static final Key<Long> PEER_INBOUND_MAX_ITEMS =
+      Key.integer(
+          "peer.inbound_max_items",
+          "256",
+          1,
+          65_536,
+          "messages",
+          "Messages of one peer on their way into the enclave, at most; the peer is made to wait. They are not"
+              + " part of `runtime.queue_max_items`, so that clients cannot crowd them out.");
+  static final Key<Long> PEER_RECONNECT_MIN_MS =
+      Key.integer(
+          "peer.reconnect_min_ms",
+          "100",
+          1,
+          60_000,
+          "milliseconds",
+          "Pause before a lost connection is tried again; it doubles, with jitter, at each failure.");
+  static final Key<Long> PEER_RECONNECT_MAX_MS =
+      Key.integer(
+          "peer.reconnect_max_ms", "3000", 1, 600_000, "milliseconds", "The longest such pause.");
+  static final Key<Long> PEER_ABANDON_MS =
+      Key.integer(
+          "peer.abandon_ms",
+          "10000",
+          100,
+          3_600_000,
+          "milliseconds",
+          "What waits for a peer without a connection for this long is dropped, and the enclave is told.");
+  static final Key<Long> PEER_ROUTE_TIMEOUT_MS =
+      Key.integer(
+          "peer.route_timeout_ms",
+          "2000",
+          10,
+          60_000,
+          "milliseconds",
+          "When the enclave asks for a way to a peer, it is called unreachable after this.");
 
   static final Key<String> AUTH_SECRETS =
       Key.string(
@@ -306,11 +409,15 @@ final class Keys {
           MAX_VOTING,
           SUPER_MAJORITY,
           ATTESTATION_TIMEOUT,
+          ON_START,
           ENCLAVE_LOG_LEVEL,
           ELECTION_TICKS,
           HEARTBEAT_TICKS,
           CLIENT_REQUEST_TIMEOUT_TICKS,
+          PEER_REQUEST_TIMEOUT_TICKS,
           SESSION_IDLE_TICKS,
+          REPLICA_VOTING_TIMEOUT_TICKS,
+          REPLICA_MEMBERSHIP_TIMEOUT_TICKS,
           ATTESTATION_REFRESH_TICKS,
           LOG_MAX_AGE_TICKS,
           LOG_MAX_BYTES,
@@ -318,6 +425,7 @@ final class Keys {
           MAX_ROWS,
           ENCLAVE_MAX_CLIENT_SESSIONS,
           MAX_PENDING_HANDSHAKES,
+          CLIENT_PQ,
           TICK_INTERVAL_MS,
           ENCLAVE_THREADS,
           QUEUE_MAX_ITEMS,
@@ -329,6 +437,15 @@ final class Keys {
           SESSION_IDLE_SECONDS,
           MAX_SESSIONS,
           OUTBOUND_MAX_BYTES,
+          PEER_LISTEN,
+          PEER_STATIC,
+          PEER_OUTBOUND_MAX_ITEMS,
+          PEER_OUTBOUND_MAX_BYTES,
+          PEER_INBOUND_MAX_ITEMS,
+          PEER_RECONNECT_MIN_MS,
+          PEER_RECONNECT_MAX_MS,
+          PEER_ABANDON_MS,
+          PEER_ROUTE_TIMEOUT_MS,
           AUTH_SECRETS,
           AUTH_SECRET_FILE,
           AUTH_VALIDITY_DAYS,

@@ -1,25 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The control plane (control_service.proto): status, create-group, metrics, log levels, evidence.
+// The control plane (control_service.proto): status, the group's membership, metrics, log levels.
 // On loopback; every command goes to the audit log.
 package dev.svr2.host.control;
 
 import com.google.protobuf.Any;
+import com.google.protobuf.ByteString;
 import com.google.rpc.ErrorInfo;
 import dev.svr2.host.config.HostPort;
 import dev.svr2.host.enclave.RequestException;
 import dev.svr2.host.log.Logs;
+import dev.svr2.proto.ChangeMembershipCall;
+import dev.svr2.proto.ChangeMembershipResult;
 import dev.svr2.proto.CloseReason;
 import dev.svr2.proto.ControlServiceGrpc;
 import dev.svr2.proto.CreateGroupCall;
 import dev.svr2.proto.CreateGroupResult;
 import dev.svr2.proto.EnclaveReply;
+import dev.svr2.proto.Error;
 import dev.svr2.proto.GetEvidenceRequest;
 import dev.svr2.proto.GetEvidenceResponse;
+import dev.svr2.proto.GetHashCall;
+import dev.svr2.proto.GetHashResult;
 import dev.svr2.proto.GetMetricsRequest;
 import dev.svr2.proto.GetMetricsResponse;
+import dev.svr2.proto.GetPeersCall;
+import dev.svr2.proto.GetPeersResult;
 import dev.svr2.proto.GetStatusRequest;
 import dev.svr2.proto.GetStatusResponse;
+import dev.svr2.proto.JoinGroupCall;
+import dev.svr2.proto.JoinGroupResult;
+import dev.svr2.proto.PingPeerCall;
+import dev.svr2.proto.PingPeerResult;
+import dev.svr2.proto.RaiseMinimumsCall;
+import dev.svr2.proto.RaiseMinimumsResult;
+import dev.svr2.proto.RelinquishLeadershipCall;
+import dev.svr2.proto.RelinquishLeadershipResult;
+import dev.svr2.proto.ResetPeerCall;
+import dev.svr2.proto.ResetPeerResult;
 import dev.svr2.proto.SetLogLevelCall;
 import dev.svr2.proto.SetLogLevelResult;
 import io.grpc.Context;
@@ -40,12 +58,14 @@ import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
+import java.util.HexFormat;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -53,6 +73,7 @@ import org.slf4j.LoggerFactory;
 public final class ControlPlane extends ControlServiceGrpc.ControlServiceImplBase {
   private static final Logger AUDIT = LoggerFactory.getLogger("audit");
   private static final int THREADS = 2;
+  private static final int PEER_ID_BYTES = 32;
   private static final int MAX_MESSAGE_BYTES = 64 * 1024;
   private static final Context.Key<String> CALLER = Context.key("svr2-control-caller");
 
@@ -165,6 +186,123 @@ public final class ControlPlane extends ControlServiceGrpc.ControlServiceImplBas
         responses);
   }
 
+  @Override
+  public void joinGroup(JoinGroupCall call, StreamObserver<JoinGroupResult> responses) {
+    answer(
+        "join", operations.joinGroup(), ignored -> JoinGroupResult.getDefaultInstance(), responses);
+  }
+
+  @Override
+  public void changeMembership(
+      ChangeMembershipCall call, StreamObserver<ChangeMembershipResult> responses) {
+    String command =
+        "%s%s of %s"
+            .formatted(call.getKind(), call.getForce() ? " by force" : "", peer(call.getPeerId()));
+    answer(
+        command, change(call), ignored -> ChangeMembershipResult.getDefaultInstance(), responses);
+  }
+
+  private CompletableFuture<EnclaveReply> change(ChangeMembershipCall call) {
+    return switch (call.getKind()) {
+      case MEMBERSHIP_CHANGE_PROMOTE, MEMBERSHIP_CHANGE_DEMOTE, MEMBERSHIP_CHANGE_REMOVE ->
+          call.getPeerId().isEmpty() || call.getPeerId().size() == PEER_ID_BYTES
+              ? operations.changeMembership(call.getKind(), call.getPeerId(), call.getForce())
+              : noPeerId();
+      case MEMBERSHIP_CHANGE_ADD, MEMBERSHIP_CHANGE_UNSET, UNRECOGNIZED ->
+          CompletableFuture.failedFuture(
+              new IllegalArgumentException("the change must be PROMOTE, DEMOTE or REMOVE"));
+    };
+  }
+
+  @Override
+  public void relinquishLeadership(
+      RelinquishLeadershipCall call, StreamObserver<RelinquishLeadershipResult> responses) {
+    answer(
+        "relinquish",
+        operations.relinquishLeadership(),
+        ignored -> RelinquishLeadershipResult.getDefaultInstance(),
+        responses);
+  }
+
+  @Override
+  public void resetPeer(ResetPeerCall call, StreamObserver<ResetPeerResult> responses) {
+    answer(
+        "reset-peer " + peer(call.getPeerId()),
+        call.getPeerId().size() == PEER_ID_BYTES
+            ? operations.resetPeer(call.getPeerId())
+            : noPeerId(),
+        ignored -> ResetPeerResult.getDefaultInstance(),
+        responses);
+  }
+
+  @Override
+  public void pingPeer(PingPeerCall call, StreamObserver<PingPeerResult> responses) {
+    long start = System.nanoTime();
+    answer(
+        "ping-peer " + peer(call.getPeerId()),
+        call.getPeerId().size() == PEER_ID_BYTES
+            ? operations.pingPeer(call.getPeerId())
+            : noPeerId(),
+        reply ->
+            PingPeerResult.newBuilder()
+                .setTicks(reply.getPingPeer().getTicks())
+                .setMicros(TimeUnit.NANOSECONDS.toMicros(System.nanoTime() - start))
+                .build(),
+        responses);
+  }
+
+  @Override
+  public void getHash(GetHashCall call, StreamObserver<GetHashResult> responses) {
+    answer(
+        "hash",
+        operations.hash(),
+        reply ->
+            GetHashResult.newBuilder()
+                .setAppliedIndex(reply.getHash().getAppliedIndex())
+                .setHash(reply.getHash().getHash())
+                .build(),
+        responses);
+  }
+
+  @Override
+  public void raiseMinimums(RaiseMinimumsCall call, StreamObserver<RaiseMinimumsResult> responses) {
+    String names =
+        call.getRaise().getLimMap().keySet().stream().sorted().collect(Collectors.joining(" "));
+    answer(
+        "raise-minimums " + printable(names),
+        call.getRaise().getLimCount() > 0
+            ? operations.raiseMinimums(call.getRaise())
+            : CompletableFuture.failedFuture(new IllegalArgumentException("no minimum is given")),
+        reply ->
+            RaiseMinimumsResult.newBuilder()
+                .setMinimums(reply.getRaiseMinimums().getMinimums())
+                .build(),
+        responses);
+  }
+
+  @Override
+  public void getPeers(GetPeersCall call, StreamObserver<GetPeersResult> responses) {
+    answer(
+        "peers",
+        CompletableFuture.completedFuture(operations.peers()),
+        Function.identity(),
+        responses);
+  }
+
+  private static CompletableFuture<EnclaveReply> noPeerId() {
+    return CompletableFuture.failedFuture(
+        new IllegalArgumentException("a peer id has 32 bytes, 64 hex digits"));
+  }
+
+  /** For the audit log. */
+  private static String peer(ByteString peerId) {
+    return switch (peerId.size()) {
+      case 0 -> "this replica";
+      case PEER_ID_BYTES -> "peer " + HexFormat.of().formatHex(peerId.toByteArray());
+      default -> "a malformed peer id";
+    };
+  }
+
   private <T, R> void answer(
       String command,
       CompletableFuture<T> result,
@@ -207,17 +345,51 @@ public final class ControlPlane extends ControlServiceGrpc.ControlServiceImplBas
     if (refused.isQueueFull()) {
       return Status.RESOURCE_EXHAUSTED.withDescription(refused.getMessage());
     }
-    Status status =
-        switch (refused.error()) {
-          case ERROR_CORE_GROUP_EXISTS -> Status.ALREADY_EXISTS;
-          case ERROR_CORE_NO_GROUP -> Status.FAILED_PRECONDITION;
-          case ERROR_CORE_REQUEST_TIMEOUT -> Status.DEADLINE_EXCEEDED;
-          default ->
-              refused.outcome() == CloseReason.CLOSE_REASON_NOT_APPLIED
-                  ? Status.UNAVAILABLE
-                  : Status.INTERNAL;
-        };
-    return status.withDescription(refused.getMessage());
+    return status(refused.error(), refused.outcome()).withDescription(refused.getMessage());
+  }
+
+  private static Status status(Error error, CloseReason outcome) {
+    return switch (error) {
+      case ERROR_CORE_GROUP_EXISTS -> Status.ALREADY_EXISTS;
+      case ERROR_PEERS_UNKNOWN, ERROR_RAFT_NOT_A_MEMBER -> Status.NOT_FOUND;
+      // Refused for good, as things stand.
+      case ERROR_CORE_NO_GROUP,
+          ERROR_RAFT_BELOW_MIN_VOTERS,
+          ERROR_RAFT_MAX_VOTERS,
+          ERROR_RAFT_NO_CHANGE,
+          ERROR_RAFT_IS_LEADER,
+          ERROR_RAFT_NO_TRANSFER_TARGET,
+          ERROR_MINIMUMS_KEY_REMOVED,
+          ERROR_MINIMUMS_VALUE_LOWERED,
+          ERROR_MINIMUMS_LENGTH_CHANGED,
+          ERROR_MINIMUMS_TOO_MANY,
+          ERROR_MINIMUMS_MALFORMED,
+          ERROR_MINIMUMS_KEY_MISSING,
+          ERROR_MINIMUMS_NOT_MET ->
+          Status.FAILED_PRECONDITION;
+      // Not done, and worth another try.
+      case ERROR_CORE_JOINING,
+          ERROR_CORE_NO_QUORUM_TIME,
+          ERROR_RAFT_NOT_LEADER,
+          ERROR_RAFT_NO_LEADER,
+          ERROR_RAFT_LOG_FULL,
+          ERROR_RAFT_CHANGE_IN_FLIGHT,
+          ERROR_RAFT_TERM_NOT_COMMITTED,
+          ERROR_RAFT_TRANSFER_IN_PROGRESS,
+          ERROR_RAFT_TRANSFER_FAILED,
+          ERROR_RAFT_ENTRY_REPLACED,
+          ERROR_PEERS_NOT_CONNECTED,
+          ERROR_PEERS_UNREACHABLE ->
+          Status.UNAVAILABLE;
+      // Who knows.
+      case ERROR_CORE_REQUEST_TIMEOUT,
+          ERROR_RAFT_INDEX_DROPPED,
+          ERROR_PEERS_RESET,
+          ERROR_PEERS_REQUEST_TIMEOUT ->
+          Status.DEADLINE_EXCEEDED;
+      default ->
+          outcome == CloseReason.CLOSE_REASON_NOT_APPLIED ? Status.UNAVAILABLE : Status.INTERNAL;
+    };
   }
 
   /** What a caller sent must not forge lines in the audit log. */

@@ -276,6 +276,7 @@ public final class EnclaveRuntime implements AutoCloseable {
         case CLIENT -> onClient(item.getClient());
         case LOG -> onLog(item.getLog());
         case STOPPED -> end(End.STOPPED, item.getStopped().getError());
+        case PEER -> LOG.debug("there is no peer plane yet"); // Nobody has heard of a peer either.
         case ITEM_NOT_SET -> metrics.malformedOutputs.increment();
       }
     }

@@ -40,6 +40,22 @@ final class EnclaveDescriptions {
       case COUNTER_ENTRIES_DROPPED -> "Log entries dropped before they were committed";
       case COUNTER_EVIDENCE_REFRESHES -> "Evidence made anew";
       case COUNTER_EVIDENCE_FAILURES -> "Attempts to make evidence that failed";
+      case COUNTER_PEER_MESSAGES_SENT -> "Encrypted messages to other enclaves";
+      case COUNTER_PEER_MESSAGES_RECEIVED -> "Encrypted messages from other enclaves";
+      case COUNTER_PEER_BYTES_SENT -> "Bytes of the messages to other enclaves";
+      case COUNTER_PEER_BYTES_RECEIVED -> "Bytes of the messages from other enclaves";
+      case COUNTER_PEER_HANDSHAKES -> "Sessions with other enclaves established";
+      case COUNTER_PEER_HANDSHAKES_FAILED -> "Handshakes with other enclaves that failed";
+      case COUNTER_PEER_RESETS -> "Sessions with other enclaves that ended, for whatever reason";
+      case COUNTER_PEER_REQUESTS -> "Transactions asked of other enclaves";
+      case COUNTER_PEER_REQUEST_TIMEOUTS -> "Transactions that another enclave did not answer";
+      case COUNTER_FORWARDS -> "Log entries forwarded to the leader";
+      case COUNTER_ELECTIONS -> "Elections that this replica began";
+      case COUNTER_TERMS_LED -> "Elections that this replica won";
+      case COUNTER_MEMBERSHIP_CHANGES -> "Changes of the membership committed";
+      case COUNTER_STATE_ROWS_SENT -> "Rows sent to replicas that join";
+      case COUNTER_STATE_ROWS_LOADED -> "Rows loaded while joining";
+      case COUNTER_JOIN_ATTEMPTS_FAILED -> "Attempts to join that ended without success";
       case COUNTER_UNSET, UNRECOGNIZED -> throw new IllegalArgumentException("counter");
     };
   }
@@ -66,6 +82,13 @@ final class EnclaveDescriptions {
       case GAUGE_STOPPED -> "1 when this replica stopped for good";
       case GAUGE_GROUP_TIME_SECONDS -> "Time that the group agreed on, seconds since 1970";
       case GAUGE_EVIDENCE_AGE_SECONDS -> "Age of the evidence that clients are shown";
+      case GAUGE_PEERS_CONNECTED -> "Other enclaves with which a session stands";
+      case GAUGE_JOIN_PHASE ->
+          "How far joining is: 0 not joining, 1 connecting, 2 loading, 3 comparing, 4 asking for"
+              + " membership";
+      case GAUGE_STATE_STREAMS -> "Replicas that load from this one";
+      case GAUGE_IS_MEMBER -> "1 when this replica's membership is committed";
+      case GAUGE_LEADER_KNOWN -> "1 when a leader of the current term is known";
       case GAUGE_UNSET, UNRECOGNIZED -> throw new IllegalArgumentException("gauge");
     };
   }

@@ -17,7 +17,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -68,7 +70,10 @@ class ConfigLoaderTest {
             .setElectionTicks(10)
             .setHeartbeatTicks(2)
             .setClientRequestTimeoutTicks(50)
+            .setPeerRequestTimeoutTicks(30)
             .setSessionIdleTicks(300)
+            .setReplicaVotingTimeoutTicks(600)
+            .setReplicaMembershipTimeoutTicks(36_000)
             .setAttestationRefreshTicks(36_000)
             .setLogMaxAgeTicks(36_000)
             .setLogMaxBytes(64 << 20)
@@ -76,6 +81,7 @@ class ConfigLoaderTest {
             .setMaxRows(1_000_000)
             .setMaxClientSessions(16_384)
             .setMaxPendingHandshakes(1_024)
+            .setClientPq(true)
             .build(),
         config.enclave());
     assertEquals(Duration.ofMillis(100), config.runtime().tickInterval());
@@ -83,6 +89,23 @@ class ConfigLoaderTest {
     assertEquals(Duration.ofSeconds(30), config.client().sessionIdle());
     assertEquals(Duration.ofDays(120), config.auth().validity());
     assertTrue(config.controlListen().isLoopback());
+    assertFalse(config.joinOnStart());
+    assertEquals(Optional.empty(), config.peer().listen());
+    assertEquals(List.of(), config.peer().addresses());
+    assertEquals(Duration.ofSeconds(10), config.peer().abandon());
+  }
+
+  @Test
+  void peersAreAListOfAddresses() throws ConfigException {
+    HostConfig config =
+        parse(
+            GOOD.replace("group:", "group:\n  on_start: join")
+                + "peer.listen: 10.0.0.1:8445\npeer.static: 10.0.0.1:8445, b.example:8445,[::1]:9,\n"
+                + "enclave.client_pq: false\n");
+    assertTrue(config.joinOnStart());
+    assertFalse(config.enclave().getClientPq());
+    assertEquals("10.0.0.1:8445", config.peer().listen().orElseThrow().toString());
+    assertEquals("[10.0.0.1:8445, b.example:8445, [::1]:9]", config.peer().addresses().toString());
   }
 
   @Test
@@ -152,6 +175,21 @@ class ConfigLoaderTest {
             + "|host.yaml:3: enclave.log_max_bytes: '1 KiB' is outside 64 KiB to 64 GiB",
         "image.path|enclave.log_max_bytes: 64 MB\\nimage.path"
             + "|host.yaml:3: enclave.log_max_bytes: '64 MB' is not a number of bytes such as 65536 or 64 KiB",
+        "image.path|peer.listen: 127.0.0.1:8443\\nimage.path"
+            + "|host.yaml:3: peer.listen and client.listen are the same address",
+        "image.path|peer.static: 'a:1, b'\\nimage.path"
+            + "|host.yaml:3: peer.static: 'b' is not HOST:PORT: there is no port",
+        "image.path|group.on_start: join\\nimage.path"
+            + "|host.yaml:3: group.on_start is join, but this host finds no other: give peer.static, or"
+            + " peer.listen",
+        "image.path|peer.reconnect_max_ms: 99\\nimage.path"
+            + "|host.yaml:3: peer.reconnect_max_ms (99) is less than peer.reconnect_min_ms (100)",
+        "image.path|enclave.replica_voting_timeout_ticks: 10\\nimage.path"
+            + "|host.yaml:3: enclave.replica_voting_timeout_ticks (10) must be more than"
+            + " enclave.election_ticks (10)",
+        "image.path|enclave.replica_membership_timeout_ticks: 599\\nimage.path"
+            + "|host.yaml:3: enclave.replica_membership_timeout_ticks (599) is less than"
+            + " enclave.replica_voting_timeout_ticks (600)",
         "image.path|log.levels: a.b=loud\\nimage.path"
             + "|host.yaml:3: log.levels: 'a.b=loud' is not LOGGER=LEVEL with a level of error, warn, info,"
             + " debug, trace",
