@@ -30,6 +30,7 @@
 #include "peers/wire.h"
 #include "raft/types.h"
 #include "util/bytes.h"
+#include "util/endian.h"
 #include "util/secret.h"
 #include "util/status.h"
 
@@ -67,8 +68,8 @@ class Link {
 
   // Needs a closed link. Fails with ERROR_INTEGRITY_FULL, _MISMATCH, ERROR_OUT_OF_MEMORY; it is
   // closed then.
-  Status Open(integrity::Tree* tree, const PeerId& peer, const Tag& tag, uint64_t epoch,
-              const noise::Session& keys, const Attested& attested);
+  Status Open(integrity::Tree* tree, const PeerId& peer, const Tag& tag, const noise::Session& keys,
+              const Attested& attested);
   // Takes over what `other`, which is closed then, holds. Needs a closed link.
   void TakeFrom(Link* other);
   // Wipes the keys and gives up the slot. Fails with ERROR_INTEGRITY_MISMATCH when the memory was
@@ -77,7 +78,8 @@ class Link {
 
   bool open() const { return open_; }
   const Tag& tag() const { return traffic_.tag; }
-  uint64_t epoch() const { return traffic_.epoch; }
+  // The tag as a number: names the session among all that this enclave ever had.
+  uint64_t epoch() const { return util::LoadBigEndian64(traffic_.tag.data()); }
 
   // Replaces `*message` by a whole DATA message, and `*pieces` by their number. Needs an open link.
   // Fails with ERROR_PEERS_MESSAGE_TOO_LARGE, ERROR_RANDOM_FAILED, ERROR_CRYPTO_NONCE_EXHAUSTED,
@@ -111,13 +113,12 @@ class Link {
   struct Traffic {
     PeerId peer{};
     Tag tag{};
-    uint64_t epoch = 0;
     Direction send;
     Direction receive;
     Attested attested;
   };
   static constexpr size_t kContentBytes =
-      32 + kTagBytes + 8 + 2 * (8 + crypto::kAeadKeyBytes) + 8 + 8 + crypto::kSha256Bytes;
+      32 + kTagBytes + 2 * (8 + crypto::kAeadKeyBytes) + 8 + 8 + crypto::kSha256Bytes;
   using Content = util::Secret<kContentBytes>;
   static Content ContentOf(const Traffic& traffic);
 

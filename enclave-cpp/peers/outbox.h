@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <variant>
 #include <vector>
@@ -43,19 +44,19 @@ inline constexpr size_t kMaxControlMessages = 16;
 // A drained frame ends with the item that reaches this.
 inline constexpr size_t kFrameTargetBytes = 256 * 1024;
 
-// About as many bytes as the item will have in a frame. Serializes nothing.
+// Bytes that the item will have in a frame, or somewhat more. Serializes nothing.
 size_t ItemBytes(const Item& item);
 
 // Thread-safe. Its mutex is a leaf: nothing is called and no lock taken under it.
 class Outbox {
  public:
-  Outbox() = default;
+  Outbox();
   Outbox(const Outbox&) = delete;
   Outbox& operator=(const Outbox&) = delete;
 
-  // A session stands: items are taken from now on. What was left of an older one is dropped. Needs
-  // epoch ≠ 0.
-  void Open(uint64_t epoch) SVR2_EXCLUDES(mutex_);
+  // A session stands: items are taken from now on, and go after `control` (as PushControl). What
+  // was left of an older session is dropped. Needs epoch ≠ 0.
+  void Open(uint64_t epoch, std::string control) SVR2_EXCLUDES(mutex_);
   // No session stands any more: the items are dropped. Control messages stay.
   void Close() SVR2_EXCLUDES(mutex_);
 
@@ -95,16 +96,20 @@ class Outbox {
   size_t bytes() const SVR2_EXCLUDES(mutex_);
 
  private:
-  void DropItems() SVR2_REQUIRES(mutex_);
+  struct Queued {
+    Item item;
+    size_t bytes = 0;  // ItemBytes of it.
+  };
+  // Drops the items; from now on those of this epoch are taken, 0: none.
+  void Renew(uint64_t epoch, std::string control) SVR2_EXCLUDES(mutex_);
+  void AddControl(std::string message) SVR2_REQUIRES(mutex_);
 
   mutable util::Mutex mutex_;
   uint64_t epoch_ SVR2_GUARDED_BY(mutex_) = 0;
   bool overflowed_ SVR2_GUARDED_BY(mutex_) = false;
   const void* owner_ SVR2_GUARDED_BY(mutex_) = nullptr;
   std::vector<std::string> control_ SVR2_GUARDED_BY(mutex_);
-  // From `first_` on: not yet taken.
-  std::vector<Item> items_ SVR2_GUARDED_BY(mutex_);
-  size_t first_ SVR2_GUARDED_BY(mutex_) = 0;
+  std::deque<Queued> items_ SVR2_GUARDED_BY(mutex_);
   size_t bytes_ SVR2_GUARDED_BY(mutex_) = 0;
 };
 

@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "peers/outbox.h"
@@ -83,7 +84,9 @@ class Peer {
   friend class Table;
 
   // Brings outbox and connected_ in step with what happened.
-  void Follow(bool was_disconnected, bool is_connected, uint64_t epoch, std::string control)
+  void Follow(bool disconnected, bool connected, uint64_t epoch, std::string control)
+      SVR2_REQUIRES(session_.mutex());
+  Status DoReset(const Surroundings& surroundings, bool* disconnected, std::string* reset)
       SVR2_REQUIRES(session_.mutex());
 
   Session session_;

@@ -91,6 +91,8 @@ struct Received {
   bool has_data = false;
   util::SecretBytes data;
   size_t pieces = 0;
+  // Pieces in `answer`: 1 when it is a confirmation.
+  size_t pieces_sent = 0;
   // Of the session in which `data` came or which now stands.
   uint64_t epoch = 0;
   // With has_data or connected: who sent it, as checked against the tree.
@@ -125,7 +127,7 @@ class Session {
   util::Mutex* mutex() SVR2_RETURN_CAPABILITY(mutex_) { return &mutex_; }
 
   Phase phase() const SVR2_REQUIRES(mutex_);
-  // Of the session that stands, never used before; 0 when none does.
+  // Of the session that stands, never used before (its tag as a number); 0 when none does.
   uint64_t epoch() const SVR2_REQUIRES(mutex_) { return link_.open() ? link_.epoch() : 0; }
 
   // Starts a handshake and replaces `*syn` by what is to be sent. An attempt or candidate that was
@@ -192,6 +194,8 @@ class Session {
                const MessageView& message, Received* received) SVR2_REQUIRES(mutex_);
   Status OnSynAck(const Surroundings& surroundings, const Judge& judge, const MessageView& message,
                   Received* received) SVR2_REQUIRES(mutex_);
+  Status Confirm(const Surroundings& surroundings, const Tag& tag, const noise::Session& keys,
+                 Verdict verdict, Received* received) SVR2_REQUIRES(mutex_);
   Status OnData(const Surroundings& surroundings, const MessageView& message, Received* received)
       SVR2_REQUIRES(mutex_);
   Status OnReset(const Surroundings& surroundings, const MessageView& message, Received* received)
@@ -201,7 +205,6 @@ class Session {
   const PeerId self_;
   const PeerId peer_;
   util::Mutex mutex_;
-  uint64_t last_epoch_ SVR2_GUARDED_BY(mutex_) = 0;
   std::unique_ptr<Attempt> attempt_ SVR2_GUARDED_BY(mutex_);
   Link link_ SVR2_GUARDED_BY(mutex_);
   proto::MinimumLimits link_values_ SVR2_GUARDED_BY(mutex_);

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "peers/outbox.h"
+
+#include <utility>
+
+#include "peers/frame.h"
+#include "peers/link.h"
+
+namespace svr2::peers {
+
+namespace {
+
+// More than the fixed part of any message of consensus, and of an entry in one.
+constexpr size_t kRaftMessageBytes = 256;
+constexpr size_t kEntryBytes = 64;
+
+struct SizeOf {
+  size_t operator()(const raft::Message& message) const {
+    size_t bytes = kRaftMessageBytes;
+    if (const auto* append = std::get_if<raft::AppendRequest>(&message)) {
+      for (const raft::Entry& entry : append->entries) bytes += kEntryBytes + entry.payload.size();
+    }
+    return bytes;
+  }
+  size_t operator()(const Request& request) const {
+    return request.head.ByteSizeLong() + request.attachment.size();
+  }
+  size_t operator()(const Reply& reply) const {
+    return reply.head.ByteSizeLong() + reply.attachment.size();
+  }
+};
+
+}  // namespace
+
+size_t ItemBytes(const Item& item) { return kItemHeaderBytes + std::visit(SizeOf(), item); }
+
+Outbox::Outbox() {
+  // Never grows: to push a control message takes no memory, so session and outbox stay in step.
+  control_.reserve(kMaxControlMessages);
+}
+
+void Outbox::Open(uint64_t epoch, std::string control) {
+  SVR2_CHECK(epoch != 0);
+  Renew(epoch, std::move(control));
+}
+
+void Outbox::Close() { Renew(0, std::string()); }
+
+void Outbox::Renew(uint64_t epoch, std::string control) {
+  // Wiped outside the lock.
+  std::deque<Queued> dropped;
+  util::MutexLock lock(&mutex_);
+  dropped.swap(items_);
+  bytes_ = 0;
+  overflowed_ = false;
+  epoch_ = epoch;
+  AddControl(std::move(control));
+}
+
+void Outbox::AddControl(std::string message) {
+  if (message.empty()) return;
+  if (control_.size() == kMaxControlMessages) control_.erase(control_.begin());
+  control_.push_back(std::move(message));
+}
+
+void Outbox::PushControl(std::string message) {
+  util::MutexLock lock(&mutex_);
+  AddControl(std::move(message));
+}
+
+Status Outbox::Push(Item item) {
+  const size_t bytes = ItemBytes(item);
+  if (bytes > kMaxPlaintextBytes) return proto::ERROR_PEERS_MESSAGE_TOO_LARGE;
+  const bool is_raft = std::holds_alternative<raft::Message>(item);
+  const Reply* const reply = std::get_if<Reply>(&item);
+  // Wiped outside the lock.
+  std::deque<Queued> dropped;
+  util::MutexLock lock(&mutex_);
+  if (overflowed_) return proto::ERROR_PEERS_OUTBOX_FULL;
+  if (epoch_ == 0 || (reply != nullptr && reply->epoch != epoch_)) {
+    return is_raft ? Status::Ok() : Status(proto::ERROR_PEERS_NOT_CONNECTED);
+  }
+  if (items_.size() >= kMaxOutboxItems || bytes > kMaxOutboxBytes - bytes_) {
+    dropped.swap(items_);
+    bytes_ = 0;
+    overflowed_ = true;
+    return proto::ERROR_PEERS_OUTBOX_FULL;
+  }
+  items_.push_back(Queued{std::move(item), bytes});
+  bytes_ += bytes;
+  return Status::Ok();
+}
+
+bool Outbox::Claim(const void* owner, bool* already) {
+  util::MutexLock lock(&mutex_);
+  *already = owner_ == owner;
+  if (owner_ == nullptr) owner_ = owner;
+  return owner_ == owner;
+}
+
+bool Outbox::TakeOrRelease(const void* owner, Batch* batch) {
+  *batch = Batch();
+  util::MutexLock lock(&mutex_);
+  SVR2_CHECK(owner_ == owner);
+  if (control_.empty() && items_.empty() && !overflowed_) {
+    owner_ = nullptr;
+    return false;
+  }
+  batch->control.assign(std::make_move_iterator(control_.begin()),
+                        std::make_move_iterator(control_.end()));
+  control_.clear();
+  batch->epoch = epoch_;
+  batch->overflowed = overflowed_;
+  if (overflowed_) {
+    overflowed_ = false;
+    epoch_ = 0;
+  }
+  while (!items_.empty() && batch->bytes < kFrameTargetBytes &&
+         batch->bytes + items_.front().bytes <= kMaxPlaintextBytes) {
+    batch->items.push_back(std::move(items_.front().item));
+    batch->bytes += items_.front().bytes;
+    bytes_ -= items_.front().bytes;
+    items_.pop_front();
+  }
+  return true;
+}
+
+void Outbox::Release(const void* owner) {
+  util::MutexLock lock(&mutex_);
+  if (owner_ == owner) owner_ = nullptr;
+}
+
+bool Outbox::empty() const {
+  util::MutexLock lock(&mutex_);
+  return control_.empty() && items_.empty() && !overflowed_;
+}
+
+size_t Outbox::bytes() const {
+  util::MutexLock lock(&mutex_);
+  return bytes_;
+}
+
+}  // namespace svr2::peers
