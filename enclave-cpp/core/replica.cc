@@ -73,6 +73,8 @@ Result<proto::RaftGroupConfig> Replica::Found(Outcome* outcome) {
   if (!raft.ok()) return raft.status();
   db::DatabaseOptions options;
   options.max_rows = settings_.max_rows;
+  const db::DigestKey digest_key = db::DeriveDigestKey(group_key);
+  options.digest_key = digest_key.view();
   Result<std::unique_ptr<db::Database>> database = db::Database::Create(env_, options);
   if (!database.ok()) return database.status();
 
@@ -270,9 +272,7 @@ Status Replica::AppendLocked(EntryInTheMaking* entry, uint64_t* index, bool* log
 void Replica::ReadAnchor(Anchor* anchor) const {
   uint8_t* out = anchor->bytes.data();
   size_t size = group_->raft.WriteIntegrityState(out);
-  const auto root = group_->db->RootDigest();
-  std::memcpy(out + size, &root, sizeof(root));
-  size += sizeof(root);
+  size += group_->db->WriteRoot(out + size);
   if (!group_->minimums.empty()) {
     const crypto::Digest digest = crypto::Sha256(group_->minimums.serialized());
     std::memcpy(out + size, digest.data(), digest.size());

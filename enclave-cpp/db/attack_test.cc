@@ -315,22 +315,28 @@ TEST_F(AttackTest, AllOldButTheRoot) {
   }
 }
 
-// The whole database, its root included, from before the guess: consistent in itself. The root's
-// digest, which the replica keeps under its integrity tree together with the commit index, shows
-// it.
+// The whole database, its root included, from before the guess: consistent in itself. The root,
+// which the replica keeps under its integrity tree together with the commit index, shows it.
 TEST_F(AttackTest, AWholeOldDatabaseDiffersFromTheReplicasTree) {
-  const auto digest = [this] {
-    const integrity::Tag root = database_->RootDigest();
-    return std::string(reinterpret_cast<const char*>(root.words), sizeof(root.words));
-  };
-  const integrity::Slot slot = tree_->Allocate(digest()).value();
-  const std::string before = digest();
-  const std::vector<OldRegion> old = DatabasePeer::Snapshot(database_.get(), true);
+  const auto root = [this] { return DatabasePeer::Root(*database_); };
+  const integrity::Slot slot = tree_->Allocate(root()).value();
+  const util::Bytes before = root();
+  std::vector<OldRegion> old = DatabasePeer::Snapshot(database_.get(), true);
+  old.emplace_back(DatabasePeer::DigestField(database_.get()));
   client_->Restore(victim_, wrong_);
-  ASSERT_TRUE(tree_->Update(slot, before, digest()).ok());
+  ASSERT_TRUE(tree_->Update(slot, before, root()).ok());
   for (const OldRegion& region : old) region.Restore();
-  EXPECT_EQ(digest(), before) << "undetectable from inside the database";
-  EXPECT_EQ(tree_->Verify(slot, digest()), kMismatch);
+  EXPECT_EQ(root(), before) << "undetectable from inside the database";
+  EXPECT_EQ(tree_->Verify(slot, root()), kMismatch);
+}
+
+// An old digest, which would make replicas that differ look alike, or alike ones differ.
+TEST_F(AttackTest, AnOldDigestDiffersFromTheReplicasTree) {
+  const OldRegion old(DatabasePeer::DigestField(database_.get()));
+  client_->Restore(victim_, wrong_);
+  const integrity::Slot slot = tree_->Allocate(DatabasePeer::Root(*database_)).value();
+  old.Restore();
+  EXPECT_EQ(tree_->Verify(slot, DatabasePeer::Root(*database_)), kMismatch);
 }
 
 }  // namespace

@@ -29,6 +29,11 @@ inline Key LoadKey(const uint8_t* id) {
   return (Key{util::LoadBigEndian64(id)} << 64) | util::LoadBigEndian64(id + 8);
 }
 
+inline void StoreKey(Key key, uint8_t* id) {
+  util::StoreBigEndian64(id, static_cast<uint64_t>(key >> 64));
+  util::StoreBigEndian64(id + 8, static_cast<uint64_t>(key));
+}
+
 inline constexpr uint32_t kMaxLeafRows = 64;
 inline constexpr uint32_t kMaxNodeChildren = 128;
 

@@ -14,6 +14,16 @@ namespace svr2::db {
 namespace {
 
 constexpr char kPinKeyLabel[] = "svr2 db pin verifier 1";
+constexpr char kDigestKeyLabel[] = "svr2 db row digest 1";
+
+template <size_t N, size_t LabelSize>
+util::Secret<N> DeriveKey(util::ByteView group_key, const char (&label)[LabelSize]) {
+  SVR2_CHECK(group_key.size() == kGroupKeyBytes);
+  util::Secret<N> key;
+  crypto::Blake2b(group_key, util::ByteView(reinterpret_cast<const uint8_t*>(label), LabelSize - 1),
+                  key.data(), key.size());
+  return key;
+}
 
 bool IsOp(uint8_t op) {
   return op >= static_cast<uint8_t>(Op::kBackup) && op <= static_cast<uint8_t>(Op::kTries);
@@ -55,13 +65,11 @@ bool TakeCommand(util::ByteView* rest, Command* command) {
 }  // namespace
 
 PinKey DerivePinKey(util::ByteView group_key) {
-  SVR2_CHECK(group_key.size() == kGroupKeyBytes);
-  PinKey key;
-  crypto::Blake2b(
-      group_key,
-      util::ByteView(reinterpret_cast<const uint8_t*>(kPinKeyLabel), sizeof(kPinKeyLabel) - 1),
-      key.data(), key.size());
-  return key;
+  return DeriveKey<kPinKeyBytes>(group_key, kPinKeyLabel);
+}
+
+DigestKey DeriveDigestKey(util::ByteView group_key) {
+  return DeriveKey<kDigestKeyBytes>(group_key, kDigestKeyLabel);
 }
 
 Result<PinVerifier> MakePinVerifier(const PinKey& key, util::ByteView backup_id,

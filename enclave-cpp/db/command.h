@@ -40,6 +40,7 @@ inline constexpr uint32_t kMaxTries = 255;
 inline constexpr size_t kPinVerifierBytes = 16;
 inline constexpr size_t kPinKeyBytes = 32;
 inline constexpr size_t kGroupKeyBytes = 32;
+inline constexpr size_t kDigestKeyBytes = 16;
 
 inline constexpr size_t kEntryHeaderBytes = 8 + 8 + 2;
 inline constexpr size_t kMaxCommandBytes =
@@ -48,10 +49,15 @@ inline constexpr size_t kMaxCommandsPerEntry = 0xffff;
 
 using PinKey = util::Secret<kPinKeyBytes>;
 using PinVerifier = util::Secret<kPinVerifierBytes>;
+using DigestKey = util::Secret<kDigestKeyBytes>;
 
 // The key of all PIN verifiers of a group: keyed BLAKE2b-256 of a fixed label under the 32-byte
 // group key. Equal on all replicas, never outside of them.
 PinKey DerivePinKey(util::ByteView group_key);
+
+// The key of a group's row hashes, so that digests of its replicas compare (Database::Digest):
+// keyed BLAKE2b-128 of another label under the group key.
+DigestKey DeriveDigestKey(util::ByteView group_key);
 
 // Keyed BLAKE2b-128 of backup_id ‖ pin. Bound to the id, so equal PINs of two rows do not show, and
 // a verifier is of no use for another row. Fails with ERROR_DB_BAD_SIZE unless `backup_id` has 16

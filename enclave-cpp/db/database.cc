@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <exception>
 #include <new>
 
 #include "db/row_store.h"
@@ -24,7 +25,8 @@ bool InLimits(const DatabaseOptions& options) {
   return options.leaf_rows >= 4 && options.leaf_rows <= kMaxLeafRows &&
          options.leaf_rows % 2 == 0 && options.node_children >= 4 &&
          options.node_children <= kMaxNodeChildren && options.node_children % 2 == 0 &&
-         options.chunk_bytes <= (size_t{1} << 30);
+         options.chunk_bytes <= (size_t{1} << 30) &&
+         (options.digest_key.empty() || options.digest_key.size() == kDigestKeyBytes);
 }
 
 void Reset(Effect* effect, Op op) {
@@ -52,20 +54,22 @@ Result<std::unique_ptr<Database>> Database::Create(env::Env* env, const Database
   if (!InLimits(options)) return proto::ERROR_INVALID_ARGUMENT;
   RowStore::HashKeys keys;
   SVR2_RETURN_IF_ERROR(env->RandomBytes(keys.data(), keys.size()));
+  if (!options.digest_key.empty()) {
+    std::memcpy(keys.data(), options.digest_key.data(), kDigestKeyBytes);
+  }
   const RowStoreOptions store_options = {options.leaf_rows, options.node_children,
                                          options.chunk_bytes, options.max_heap_bytes,
                                          options.memory != nullptr ? options.memory : Heap()};
   std::unique_ptr<RowStore> store(new (std::nothrow) RowStore(keys, store_options));
   if (store == nullptr) return proto::ERROR_DB_HEAP_FULL;
   SVR2_RETURN_IF_ERROR(store->Init());
-  std::unique_ptr<Database> database(new (std::nothrow)
-                                         Database(std::move(store), options.max_rows));
+  std::unique_ptr<Database> database(new (std::nothrow) Database(std::move(store), options));
   if (database == nullptr) return proto::ERROR_DB_HEAP_FULL;
   return database;
 }
 
-Database::Database(std::unique_ptr<RowStore> store, uint64_t max_rows)
-    : max_rows_(max_rows), store_(std::move(store)) {}
+Database::Database(std::unique_ptr<RowStore> store, const DatabaseOptions& options)
+    : max_rows_(options.max_rows), loading_(options.loading), store_(std::move(store)) {}
 
 Database::~Database() = default;
 
@@ -73,6 +77,7 @@ Status Database::Apply(const Command& command, Effect* effect) {
   Reset(effect, command.op);
   if (!failure_.ok()) return failure_;
   SVR2_CHECK(CheckCommand(command).ok());
+  if (!Covers(command.backup_id)) return Status::Ok();
   Status status;
   switch (command.op) {
     case Op::kBackup:
@@ -178,6 +183,69 @@ Status Database::ReserveForBackups(uint64_t backups) {
   return store_->Reserve(backups);
 }
 
+Status Database::ReadRows(RowCursor* cursor, size_t max_bytes, util::SecretBytes* out) {
+  if (!failure_.ok()) return failure_;
+  if (loading_ || cursor->done || max_bytes < kMinChunkBytes) return proto::ERROR_INVALID_ARGUMENT;
+  const size_t start = out->size();
+  const size_t all = kRowsHeaderBytes + store_->rows() * kMaxRowBytes;
+  const size_t room = std::min(max_bytes, std::max(all, kMinChunkBytes));
+  try {
+    out->resize(start + room);
+  } catch (const std::exception&) {  // std::bad_alloc, std::length_error.
+    return proto::ERROR_OUT_OF_MEMORY;
+  }
+  RowsWriter writer(out->data() + start, room);
+  const Key first = LoadKey(cursor->next_id.data());
+  Key last = kMaxKey;
+  const Status status = store_->ReadRows(first, &writer, &last);
+  if (!status.ok()) {
+    util::Wipe(out->data() + start, room);
+    out->resize(start);
+    Stop(status);
+    return status;
+  }
+  writer.Finish(first, last);
+  out->resize(start + writer.size());
+  cursor->done = last == kMaxKey;
+  if (!cursor->done) StoreKey(last + 1, cursor->next_id.data());
+  return Status::Ok();
+}
+
+Status Database::LoadRows(util::ByteView chunk, uint64_t* rows) {
+  if (!failure_.ok()) return failure_;
+  if (!loading_) return proto::ERROR_DB_OUT_OF_ORDER;
+  const Result<RowsReader> reader = RowsReader::Parse(chunk, LoadKey(uncovered_.data()));
+  if (!reader.ok()) return reader.status();
+  const uint64_t present = store_->rows();
+  if (present > max_rows_ || reader->count() > max_rows_ - present) {
+    return proto::ERROR_DB_ROWS_FULL;
+  }
+  SVR2_RETURN_IF_ERROR(store_->ReserveAppend(reader->count()));
+  const Status status = store_->AppendRows(*reader);
+  if (!status.ok()) {
+    Stop(status);
+    return status;
+  }
+  loading_ = reader->last() != kMaxKey;
+  if (loading_) StoreKey(reader->last() + 1, uncovered_.data());
+  *rows = reader->count();
+  return Status::Ok();
+}
+
+bool Database::Covers(util::ByteView backup_id) const {
+  return !loading_ || (backup_id.size() == kBackupIdBytes &&
+                       std::memcmp(backup_id.data(), uncovered_.data(), kBackupIdBytes) < 0);
+}
+
+DatabaseDigest Database::Digest() const {
+  DatabaseDigest digest;
+  if (failure_.ok()) {
+    const integrity::Tag sum = store_->digest();
+    std::memcpy(digest.data(), &sum, sizeof(sum));
+  }
+  return digest;
+}
+
 void Database::Prefetch(util::ByteView backup_id) const {
   if (failure_.ok() && backup_id.size() == kBackupIdBytes) {
     store_->Prefetch(LoadKey(backup_id.data()));
@@ -195,8 +263,14 @@ void Database::Wipe() {
 
 uint64_t Database::rows() const { return failure_.ok() ? store_->rows() : 0; }
 
-integrity::Tag Database::RootDigest() const {
-  return failure_.ok() ? store_->RootDigest() : integrity::Tag{};
+static_assert(Database::kMaxRootBytes == RowStore::kMaxRootBytes + kBackupIdBytes);
+
+size_t Database::WriteRoot(uint8_t* out) const {
+  if (!failure_.ok()) return 0;
+  const size_t size = store_->WriteRoot(out);
+  if (!loading_) return size;
+  std::memcpy(out + size, uncovered_.data(), kBackupIdBytes);
+  return size + kBackupIdBytes;
 }
 
 size_t Database::heap_bytes() const { return failure_.ok() ? store_->heap_bytes() : 0; }

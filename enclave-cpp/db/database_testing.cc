@@ -153,6 +153,16 @@ Region DatabasePeer::RootField(Database* database) {
   return MakeRegion("root", &database->store_->root_, sizeof(database->store_->root_));
 }
 
+Region DatabasePeer::DigestField(Database* database) {
+  return MakeRegion("digest", &database->store_->digest_, sizeof(database->store_->digest_));
+}
+
+util::Bytes DatabasePeer::Root(const Database& database) {
+  util::Bytes root(Database::kMaxRootBytes);
+  root.resize(database.WriteRoot(root.data()));
+  return root;
+}
+
 uint32_t DatabasePeer::Leaves(Database* database) { return database->store_->leaves_.used(); }
 uint32_t DatabasePeer::Nodes(Database* database) { return database->store_->nodes_.used(); }
 uint32_t DatabasePeer::Height(Database* database) { return database->store_->height_; }
@@ -171,6 +181,7 @@ struct DatabasePeer::Walk {
   std::vector<bool> nodes;
   std::vector<uint32_t> nodes_per_level;
   uint64_t rows = 0;
+  unsigned __int128 digest = 0;
 };
 
 std::string DatabasePeer::CheckLeaf(RowStore* store, uint32_t number, Key low, Key high,
@@ -187,7 +198,9 @@ std::string DatabasePeer::CheckLeaf(RowStore* store, uint32_t number, Key low, K
   Key previous = low;
   for (uint32_t i = 0; i < copy.head.count; ++i) {
     Row row;
-    if (!store->LoadRow(leaf, copy, i, &row).ok()) return name + "wrong row tag";
+    integrity::Tag hash;
+    if (!store->LoadRow(leaf, copy, i, &row, &hash).ok()) return name + "wrong row tag";
+    walk->digest += RowStore::Number(hash);
     const Key key = row.key();
     if (key < previous || (i > 0 && key == previous) || key > high) return name + "order";
     if (row.body.tries == 0) return name + "0 tries";
@@ -231,6 +244,7 @@ std::string DatabasePeer::CheckNode(RowStore* store, uint32_t number, uint32_t l
 
 std::string DatabasePeer::CheckTotals(RowStore* store, const Walk& walk) {
   if (walk.rows != store->rows_) return "row count";
+  if (walk.digest != store->digest_) return "digest";
   for (uint32_t i = 0; i < walk.nodes_per_level.size(); ++i) {
     if (walk.nodes_per_level[i] != store->nodes_per_level_[i]) return "nodes per level";
   }

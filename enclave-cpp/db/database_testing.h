@@ -92,8 +92,11 @@ class DatabasePeer {
   static std::vector<Region> RowRegions(Database* database, const Id& id);
   // The whole leaf that is responsible for `id`.
   static Region LeafRegion(Database* database, const Id& id);
-  // The fields of the store itself, which RootDigest covers.
+  // The fields of the store itself, which WriteRoot covers.
   static Region RootField(Database* database);
+  static Region DigestField(Database* database);
+  // What the owner keeps under its tree.
+  static util::Bytes Root(const Database& database);
 
   // Every rule of the structure, and every tag. Empty when all is well, else what is wrong.
   static std::string Check(Database* database);

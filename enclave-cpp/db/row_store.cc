@@ -47,10 +47,9 @@ RowStore::RowStore(const HashKeys& keys, const RowStoreOptions& options)
       row_hash_(PartOfKey(keys, 0)),
       leaf_hash_(PartOfKey(keys, 1)),
       node_hash_(PartOfKey(keys, 2)),
-      root_hash_(PartOfKey(keys, 3)),
-      leaves_(PartOfKey(keys, 4), Leaf::Bytes(leaf_rows_),
+      leaves_(PartOfKey(keys, 3), Leaf::Bytes(leaf_rows_),
               BlocksPerChunk(options.chunk_bytes, Leaf::Bytes(leaf_rows_)), &memory_),
-      nodes_(PartOfKey(keys, 5), Node::Bytes(node_children_),
+      nodes_(PartOfKey(keys, 4), Node::Bytes(node_children_),
              BlocksPerChunk(options.chunk_bytes / 8, Node::Bytes(node_children_)), &memory_) {}
 
 Status RowStore::Init() {
@@ -90,6 +89,12 @@ void RowStore::PrefetchLeaf(uint32_t number) const {
   leaves_.tags().Prefetch(number);
 }
 
+void RowStore::PrefetchBodies(uint32_t number) const {
+  uint8_t* block = leaves_.block(number);
+  if (block == nullptr) return;
+  PrefetchRange(Leaf(block, leaf_rows_).bodies(), leaf_rows_ * sizeof(RowBody));
+}
+
 void RowStore::Prefetch(Key key) const {
   Trail trail;
   if (Descend(key, &trail).ok()) PrefetchLeaf(trail.leaf);
@@ -109,12 +114,13 @@ Status RowStore::ReadLeaf(uint32_t number, Leaf* leaf, LeafCopy* copy, Tag* tag)
   return Status::Ok();
 }
 
-Status RowStore::LoadRow(const Leaf& leaf, const LeafCopy& copy, uint32_t index, Row* row) const {
+// Copies a row and its hash, and checks it.
+Status RowStore::LoadRow(const Leaf& leaf, const LeafCopy& copy, uint32_t index, Row* row,
+                         Tag* hash) const {
   row->set_key(leaf.keys()[index]);
   row->body = leaf.bodies()[index];
-  if (row_hash_.Short(row, sizeof(*row)) != copy.tags[index]) {
-    return proto::ERROR_INTEGRITY_MISMATCH;
-  }
+  *hash = row_hash_(row, sizeof(*row));
+  if (hash->words[0] != copy.tags[index]) return proto::ERROR_INTEGRITY_MISMATCH;
   return Status::Ok();
 }
 
@@ -132,7 +138,8 @@ Status RowStore::Find(Key key, Access* access) {
   if (key < head.low || key > head.high) return proto::ERROR_INTEGRITY_MISMATCH;
   access->found_ = index < head.count && access->leaf_.keys()[index] == key;
   if (!access->found_) return ProveAbsent(key, access);
-  SVR2_RETURN_IF_ERROR(LoadRow(access->leaf_, access->copy_, index, &access->row_));
+  SVR2_RETURN_IF_ERROR(
+      LoadRow(access->leaf_, access->copy_, index, &access->row_, &access->row_hash_));
   if (access->row_.key() != key) return proto::ERROR_INTEGRITY_MISMATCH;
   return Status::Ok();
 }
@@ -142,12 +149,13 @@ Status RowStore::Find(Key key, Access* access) {
 Status RowStore::ProveAbsent(Key key, Access* access) const {
   const uint32_t index = access->index_;
   Row neighbour;
+  Tag hash;
   if (index > 0) {
-    SVR2_RETURN_IF_ERROR(LoadRow(access->leaf_, access->copy_, index - 1, &neighbour));
+    SVR2_RETURN_IF_ERROR(LoadRow(access->leaf_, access->copy_, index - 1, &neighbour, &hash));
     if (neighbour.key() >= key) return proto::ERROR_INTEGRITY_MISMATCH;
   }
   if (index < access->copy_.head.count) {
-    SVR2_RETURN_IF_ERROR(LoadRow(access->leaf_, access->copy_, index, &neighbour));
+    SVR2_RETURN_IF_ERROR(LoadRow(access->leaf_, access->copy_, index, &neighbour, &hash));
     if (neighbour.key() <= key) return proto::ERROR_INTEGRITY_MISMATCH;
   }
   return Status::Ok();
@@ -159,10 +167,12 @@ void RowStore::CommitLeaf(Access* access) {
 
 void RowStore::Update(Access* access) {
   const uint32_t index = access->index_;
-  const integrity::RowTag tag = row_hash_.Short(&access->row_, sizeof(Row));
-  access->copy_.tags[index] = tag;
+  const Tag hash = row_hash_(&access->row_, sizeof(Row));
+  digest_ += Number(hash) - Number(access->row_hash_);
+  access->row_hash_ = hash;
+  access->copy_.tags[index] = hash.words[0];
   access->leaf_.bodies()[index] = access->row_.body;
-  access->leaf_.tags()[index] = tag;
+  access->leaf_.tags()[index] = hash.words[0];
   CommitLeaf(access);
 }
 
@@ -183,7 +193,9 @@ Status RowStore::Insert(Access* access, const Row& row) {
   std::memmove(&leaf.bodies()[index + 1], &leaf.bodies()[index], behind * sizeof(RowBody));
   leaf.keys()[index] = row.key();
   leaf.bodies()[index] = row.body;
-  copy.tags[index] = row_hash_.Short(&row, sizeof(row));
+  const Tag hash = row_hash_(&row, sizeof(row));
+  digest_ += Number(hash);
+  copy.tags[index] = hash.words[0];
   ++copy.head.count;
   leaf.head()->count = copy.head.count;
   std::memcpy(&leaf.tags()[index], &copy.tags[index], (behind + 1) * sizeof(copy.tags[0]));
@@ -211,25 +223,30 @@ Status RowStore::Erase(Access* access) {
   CommitLeaf(access);
   if (rows_ == 0) return proto::ERROR_INTEGRITY_MISMATCH;
   --rows_;
+  digest_ -= Number(access->row_hash_);
   if (last >= leaf_rows_ / 2 || height_ == 0) return Status::Ok();
   Trail trail;
   SVR2_RETURN_IF_ERROR(Descend(key, &trail));
   return TryMerge(trail);
 }
 
-Status RowStore::Reserve(uint64_t inserts) {
-  if (inserts > integrity::TagTree::kMaxSlots) return proto::ERROR_DB_HEAP_FULL;
-  // Each insert may find its leaf full: one leaf each. A node is split by a split below it; each
-  // node that exists may be full, and one that was just split takes half its children to fill.
+// Each insert may find its leaf full: one leaf each.
+Status RowStore::Reserve(uint64_t inserts) { return ReserveSplits(inserts); }
+
+// Memory for so many more leaves, wherever they come to lie.
+Status RowStore::ReserveSplits(uint64_t leaves) {
+  if (leaves > integrity::TagTree::kMaxSlots) return proto::ERROR_DB_HEAP_FULL;
+  // A node is split by a split below it; each node that exists may be full, and one that was just
+  // split takes half its children to fill.
   uint64_t nodes = 0;
-  uint64_t splits = inserts;
+  uint64_t splits = leaves;
   for (uint32_t level = 0; splits > 0 && level < kMaxHeight; ++level) {
     const uint64_t again = splits / (node_children_ / 2);
     splits = std::min(splits, nodes_per_level_[level] + again);
     nodes += splits + (level >= height_ ? 1 : 0);  // A new root.
     if (level >= height_ && splits == 0) break;
   }
-  SVR2_RETURN_IF_ERROR(leaves_.Reserve(inserts));
+  SVR2_RETURN_IF_ERROR(leaves_.Reserve(leaves));
   return nodes_.Reserve(nodes);
 }
 
@@ -239,17 +256,23 @@ void RowStore::Wipe() {
   rows_ = 0;
 }
 
-Tag RowStore::RootDigest() const {
+size_t RowStore::WriteRoot(uint8_t* out) const {
+  // Sizes first: they say how long the rest is.
   struct {
-    Tag leaves;
-    Tag nodes;
+    unsigned __int128 digest;
     uint64_t rows;
     uint32_t root;
     uint32_t height;
-    std::array<uint32_t, kMaxHeight> nodes_per_level;
-  } fields = {leaves_.tags().Root(), nodes_.tags().Root(), rows_, root_, height_, nodes_per_level_};
-  static_assert(sizeof(fields) == 2 * sizeof(Tag) + 16 + 4 * kMaxHeight, "no padding");
-  return root_hash_(&fields, sizeof(fields));
+  } fields = {digest_, rows_, root_, height_};
+  static_assert(sizeof(fields) == 32, "no padding");
+  uint8_t* end = out;
+  std::memcpy(end, &fields, sizeof(fields));
+  end += sizeof(fields);
+  end += leaves_.tags().WriteRoot(end);
+  end += nodes_.tags().WriteRoot(end);
+  const size_t levels_bytes = std::min(height_, kMaxHeight) * sizeof(nodes_per_level_[0]);
+  std::memcpy(end, nodes_per_level_.data(), levels_bytes);
+  return static_cast<size_t>(end - out) + levels_bytes;
 }
 
 }  // namespace svr2::db

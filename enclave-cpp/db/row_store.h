@@ -17,6 +17,7 @@
 
 #include "db/block_pool.h"
 #include "db/blocks.h"
+#include "db/row_stream.h"
 #include "integrity/memory.h"
 #include "integrity/short_hash.h"
 #include "integrity/tag_tree.h"
@@ -37,8 +38,8 @@ struct RowStoreOptions {
 // not reserved); after either the store must not be used but for Wipe.
 class RowStore {
  public:
-  static constexpr size_t kKeyCount = 6;
-  // Random, one for each purpose.
+  static constexpr size_t kKeyCount = 5;
+  // One for each purpose, random but for the first: the key of row hashes (Database::Digest).
   using HashKeys = util::Secret<kKeyCount * integrity::kShortHashKeyBytes>;
 
   // A lookup's result: verified private copies of the row (when found), its leaf's head and the
@@ -58,6 +59,7 @@ class RowStore {
     LeafCopy copy_;
     integrity::TagTree::Path path_;
     Row row_;
+    integrity::Tag row_hash_;  // Of the row as found.
   };
 
   RowStore(const HashKeys& keys, const RowStoreOptions& options);
@@ -79,6 +81,18 @@ class RowStore {
   // Erases the row that `access` found.
   Status Erase(Access* access);
 
+  // Appends to `out` the rows from id `first` on, in key order, each verified and none left out,
+  // until `out` is full, many leaves were visited, or the end. All ids up to *last are done then:
+  // kMaxKey at the end. Cost in proportion to out->capacity().
+  Status ReadRows(Key first, RowsWriter* out, Key* last) const;
+
+  // Appends rows, all behind every row present. Fills leaves and nodes completely. Needs
+  // ReserveAppend for as many rows.
+  Status AppendRows(RowsReader rows);
+
+  // Memory for AppendRows of so many rows.
+  Status ReserveAppend(uint64_t rows);
+
   // Memory for `inserts` inserts at the worst places.
   Status Reserve(uint64_t inserts);
 
@@ -90,13 +104,19 @@ class RowStore {
 
   uint64_t rows() const { return rows_; }
   size_t heap_bytes() const { return memory_.used(); }
-  // Covers this object's own fields and, through them, everything.
-  integrity::Tag RootDigest() const;
+  // Sum of the hashes of all rows, see Database::Digest.
+  integrity::Tag digest() const {
+    return {{static_cast<uint64_t>(digest_), static_cast<uint64_t>(digest_ >> 64)}};
+  }
+  // Writes this object's own fields and, through them, everything; says how many bytes, at most
+  // kMaxRootBytes.
+  size_t WriteRoot(uint8_t* out) const;
+  static constexpr uint32_t kMaxHeight = 12;
+  static constexpr size_t kMaxRootBytes =
+      2 * integrity::TagTree::kMaxRootBytes + 16 + 16 + 4 * kMaxHeight;
 
  private:
   friend class DatabasePeer;
-
-  static constexpr uint32_t kMaxHeight = 12;
 
   // Counts what is taken and refuses beyond a limit.
   class LimitedMemory final : public integrity::Memory {
@@ -119,19 +139,45 @@ class RowStore {
     uint32_t leaf;
   };
 
+  // A verified leaf that is being read or changed: rows in place, head and tags in the copy until
+  // Close.
+  struct OpenLeaf {
+    Leaf leaf;
+    LeafCopy copy;
+    integrity::Tag tag;  // What the tree holds.
+
+    uint32_t count() const { return copy.head.count; }
+  };
+
+  static unsigned __int128 Number(const integrity::Tag& hash) {
+    return (static_cast<unsigned __int128>(hash.words[1]) << 64) | hash.words[0];
+  }
+
   // row_store.cc: access to single rows.
   Status Descend(Key key, Trail* trail) const;
   void PrefetchLeaf(uint32_t number) const;
+  void PrefetchBodies(uint32_t number) const;
+  Status ReserveSplits(uint64_t leaves);
   Status ReadLeaf(uint32_t number, Leaf* leaf, LeafCopy* copy, integrity::Tag* tag) const;
-  Status LoadRow(const Leaf& leaf, const LeafCopy& copy, uint32_t index, Row* row) const;
+  Status LoadRow(const Leaf& leaf, const LeafCopy& copy, uint32_t index, Row* row,
+                 integrity::Tag* hash) const;
   Status ProveAbsent(Key key, Access* access) const;
   integrity::Tag LeafTag(const LeafCopy& copy) const {
     return leaf_hash_(&copy, copy.hashed_bytes());
   }
   void CommitLeaf(Access* access);
 
+  // row_store_stream.cc: whole ranges of rows.
+  struct Tail;
+  Status ReadLeafRows(const OpenLeaf& leaf, Key* next, RowsWriter* out, bool* full) const;
+  Status OpenTail(Key first, Tail* tail) const;
+  bool FillTail(RowsReader* rows, Row* row, Tail* tail);
+  Status StartTail(Key low, Tail* tail);
+  Status CloseTail(Tail* tail);
+  Status LinkTail(Tail* tail);
+  Status StartParent(Tail* tail);
+
   // row_store_structure.cc: splits, moves and merges.
-  struct OpenLeaf;
   Status Open(uint32_t number, OpenLeaf* leaf) const;
   Status Close(OpenLeaf* leaf);
   void WriteHead(const OpenLeaf& leaf);
@@ -168,9 +214,9 @@ class RowStore {
   const integrity::ShortHash row_hash_;
   const integrity::ShortHash leaf_hash_;
   const integrity::ShortHash node_hash_;
-  const integrity::ShortHash root_hash_;
   BlockPool leaves_;
   BlockPool nodes_;
+  unsigned __int128 digest_ = 0;
   uint64_t rows_ = 0;
   uint32_t root_ = 0;  // A leaf's number at height 0, else a node's.
   uint32_t height_ = 0;

@@ -13,15 +13,6 @@ namespace svr2::db {
 using integrity::RowTag;
 using integrity::Tag;
 
-// A verified leaf that is being changed: rows in place, head and tags in the copy until Close.
-struct RowStore::OpenLeaf {
-  Leaf leaf;
-  LeafCopy copy;
-  Tag tag;  // What the tree holds.
-
-  uint32_t count() const { return copy.head.count; }
-};
-
 Status RowStore::Open(uint32_t number, OpenLeaf* leaf) const {
   SVR2_RETURN_IF_ERROR(ReadLeaf(number, &leaf->leaf, &leaf->copy, &leaf->tag));
   return leaves_.tags().Verify(number, leaf->tag);
@@ -43,8 +34,9 @@ Status RowStore::Close(OpenLeaf* leaf) {
 
 Status RowStore::VerifyRows(const OpenLeaf& leaf, uint32_t first, uint32_t count) const {
   Row row;
+  Tag hash;
   for (uint32_t i = first; i < first + count; ++i) {
-    SVR2_RETURN_IF_ERROR(LoadRow(leaf.leaf, leaf.copy, i, &row));
+    SVR2_RETURN_IF_ERROR(LoadRow(leaf.leaf, leaf.copy, i, &row, &hash));
   }
   return Status::Ok();
 }

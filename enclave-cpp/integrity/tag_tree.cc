@@ -5,6 +5,7 @@
 
 #include "integrity/tag_tree.h"
 
+#include <algorithm>
 #include <cstring>
 #include <new>
 
@@ -201,13 +202,16 @@ void TagTree::Prefetch(uint32_t slot) const {
   }
 }
 
-Tag TagTree::Root() const {
-  struct {
-    Node top;
-    uint32_t fields[4];
-  } root = {top_, {size_, free_head_, free_count_, height_}};
-  static_assert(sizeof(root) == sizeof(Node) + 16, "hashed without padding");
-  return hash_(&root, sizeof(root));
+size_t TagTree::WriteRoot(uint8_t* out) const {
+  const uint32_t fields[4] = {size_, free_head_, free_count_, height_};
+  std::memcpy(out, fields, sizeof(fields));
+  uint32_t used = size_ == 0 ? 0 : kFanOut;
+  // Counters that old or disturbed memory holds may say anything.
+  if (size_ > 0 && height_ < Path::kMaxLevels) {
+    used = std::min(kFanOut, ((size_ - 1) >> (3 * height_)) + 1);
+  }
+  std::memcpy(out + sizeof(fields), &top_, used * sizeof(Tag));
+  return sizeof(fields) + used * sizeof(Tag);
 }
 
 }  // namespace svr2::integrity

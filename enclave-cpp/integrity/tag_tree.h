@@ -102,9 +102,14 @@ class TagTree {
   uint32_t used() const { return size_ - free_count_; }
   uint32_t size() const { return size_; }
 
-  // What must be kept under another tree to protect this object's own memory: 16 bytes that
-  // change whenever anything in the tree does.
-  Tag Root() const;
+  // Writes what must be kept under another tree to protect this object's own memory, and says how
+  // many bytes (at most kMaxRootBytes): the counters and the entries in use of the top node, as
+  // they are. Changes whenever anything in the tree does. Not hashed here, since the other tree
+  // hashes it anyway. Entries of the top node that no slot has used yet are left out: they are
+  // zero and always were, so old memory holds nothing else; and a new slot checks its entry.
+  // Tags must not leave the enclave: who writes them elsewhere wipes them.
+  size_t WriteRoot(uint8_t* out) const;
+  static constexpr size_t kMaxRootBytes = 4 * sizeof(uint32_t) + sizeof(Node);
 
   // Bytes taken from `memory`.
   size_t memory_bytes() const { return memory_bytes_; }
