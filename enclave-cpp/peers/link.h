@@ -76,7 +76,7 @@ class Link {
   // altered. Harmless when closed already.
   Status Close(integrity::Tree* tree);
 
-  bool open() const { return open_; }
+  bool is_open() const { return open_; }
   const Tag& tag() const { return traffic_.tag; }
   // The tag as a number: names the session among all that this enclave ever had.
   uint64_t epoch() const { return util::LoadBigEndian64(traffic_.tag.data()); }

@@ -54,9 +54,9 @@ Session::Session(const PeerId& self, const PeerId& peer) : self_(self), peer_(pe
 Session::~Session() = default;
 
 Session::Phase Session::phase() const {
-  if (link_.open()) return Phase::kConnected;
+  if (link_.is_open()) return Phase::kConnected;
   if (attempt_ != nullptr) return Phase::kSynSent;
-  return candidate_.open() ? Phase::kAnswered : Phase::kIdle;
+  return candidate_.is_open() ? Phase::kAnswered : Phase::kIdle;
 }
 
 Status Session::DropAttempt(integrity::Tree* tree) {
@@ -67,7 +67,7 @@ Status Session::DropAttempt(integrity::Tree* tree) {
 
 Status Session::Connect(const Surroundings& surroundings, const Identity& self, std::string* syn) {
   syn->clear();
-  if (link_.open()) return proto::ERROR_PEERS_UNEXPECTED;
+  if (link_.is_open()) return proto::ERROR_PEERS_UNEXPECTED;
   SVR2_RETURN_IF_ERROR(DropAttempt(surroundings.tree));
   SVR2_RETURN_IF_ERROR(candidate_.Close(surroundings.tree));
   const Result<std::string> payload = EncodeEvidence(self.evidence);
@@ -138,8 +138,8 @@ Result<Session::Verdict> Session::JudgeEvidence(env::Env* env, const Judge& judg
 Status Session::OnSyn(const Surroundings& surroundings, const Identity& self, const Judge& judge,
                       const MessageView& message, Received* received) {
   if (message.tag == kNoTag) return proto::ERROR_PEERS_MALFORMED_MESSAGE;
-  if ((link_.open() && message.tag == link_.tag()) ||
-      (candidate_.open() && message.tag == candidate_.tag())) {
+  if ((link_.is_open() && message.tag == link_.tag()) ||
+      (candidate_.is_open() && message.tag == candidate_.tag())) {
     return proto::ERROR_PEERS_UNEXPECTED;
   }
   if (attempt_ != nullptr && self_ < peer_) return Status::Ok();
@@ -183,8 +183,8 @@ Status Session::OnSyn(const Surroundings& surroundings, const Identity& self, co
 Status Session::OnSynAck(const Surroundings& surroundings, const Judge& judge,
                          const MessageView& message, Received* received) {
   if (attempt_ == nullptr || message.tag != attempt_->tag) {
-    const bool known = (link_.open() && message.tag == link_.tag()) ||
-                       (candidate_.open() && message.tag == candidate_.tag());
+    const bool known = (link_.is_open() && message.tag == link_.tag()) ||
+                       (candidate_.is_open() && message.tag == candidate_.tag());
     // Answers something that we have given up: the other side shall not wait for it.
     if (!known) received->answer = MakeReset({message.tag});
     return proto::ERROR_PEERS_UNEXPECTED;
@@ -225,8 +225,8 @@ Status Session::Confirm(const Surroundings& surroundings, const Tag& tag,
 
 Status Session::OnData(const Surroundings& surroundings, const MessageView& message,
                        Received* received) {
-  const bool for_link = link_.open() && message.tag == link_.tag();
-  const bool for_candidate = candidate_.open() && message.tag == candidate_.tag();
+  const bool for_link = link_.is_open() && message.tag == link_.tag();
+  const bool for_candidate = candidate_.is_open() && message.tag == candidate_.tag();
   if (!for_link && !for_candidate) {
     received->answer = MakeReset({message.tag});
     return proto::ERROR_PEERS_NOT_CONNECTED;
@@ -241,7 +241,7 @@ Status Session::OnData(const Surroundings& surroundings, const MessageView& mess
     return status;
   }
   if (for_candidate) {
-    received->disconnected = link_.open();
+    received->disconnected = link_.is_open();
     received->connected = true;
     SVR2_RETURN_IF_ERROR(link_.Close(surroundings.tree));
     link_.TakeFrom(&candidate_);
@@ -257,10 +257,10 @@ Status Session::OnReset(const Surroundings& surroundings, const MessageView& mes
   if (attempt_ != nullptr && Resets(message, attempt_->tag)) {
     SVR2_RETURN_IF_ERROR(DropAttempt(surroundings.tree));
   }
-  if (candidate_.open() && Resets(message, candidate_.tag())) {
+  if (candidate_.is_open() && Resets(message, candidate_.tag())) {
     SVR2_RETURN_IF_ERROR(candidate_.Close(surroundings.tree));
   }
-  if (link_.open() && Resets(message, link_.tag())) {
+  if (link_.is_open() && Resets(message, link_.tag())) {
     received->disconnected = true;
     SVR2_RETURN_IF_ERROR(link_.Close(surroundings.tree));
   }
@@ -271,15 +271,15 @@ Status Session::Encrypt(const Surroundings& surroundings, uint64_t epoch, util::
                         std::string* message, size_t* pieces) {
   message->clear();
   *pieces = 0;
-  if (!link_.open() || link_.epoch() != epoch) return proto::ERROR_PEERS_NOT_CONNECTED;
+  if (!link_.is_open() || link_.epoch() != epoch) return proto::ERROR_PEERS_NOT_CONNECTED;
   return link_.Seal(surroundings.env, surroundings.tree, plaintext, message, pieces);
 }
 
 Status Session::Reset(integrity::Tree* tree, std::string* reset) {
   std::vector<Tag> tags;
   if (attempt_ != nullptr) tags.push_back(attempt_->tag);
-  if (candidate_.open()) tags.push_back(candidate_.tag());
-  if (link_.open()) tags.push_back(link_.tag());
+  if (candidate_.is_open()) tags.push_back(candidate_.tag());
+  if (link_.is_open()) tags.push_back(link_.tag());
   *reset = MakeReset(tags);
   const Status attempt = DropAttempt(tree);
   const Status candidate = candidate_.Close(tree);
@@ -304,7 +304,7 @@ Status Session::Reattest(const Surroundings& surroundings, const Judge& judge,
 }
 
 Result<Attested> Session::attested(integrity::Tree* tree) const {
-  if (!link_.open()) return proto::ERROR_PEERS_NOT_CONNECTED;
+  if (!link_.is_open()) return proto::ERROR_PEERS_NOT_CONNECTED;
   return link_.attested(tree);
 }
 

@@ -128,7 +128,7 @@ class Session {
 
   Phase phase() const SVR2_REQUIRES(mutex_);
   // Of the session that stands, never used before (its tag as a number); 0 when none does.
-  uint64_t epoch() const SVR2_REQUIRES(mutex_) { return link_.open() ? link_.epoch() : 0; }
+  uint64_t epoch() const SVR2_REQUIRES(mutex_) { return link_.is_open() ? link_.epoch() : 0; }
 
   // Starts a handshake and replaces `*syn` by what is to be sent. An attempt or candidate that was
   // under way is dropped (this is how the caller repeats an attempt that took too long). Fails with
