@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Keeps a host in the foreground: READY, then until a signal or the enclave's end, then an orderly
-// shutdown with a deadline. Shared by `svr2 host` and `svr2 run`.
+// shutdown with a deadline.
 package dev.svr2.host.cli;
 
 import dev.svr2.host.Host;
 import dev.svr2.host.cli.client.ExitCode;
 import dev.svr2.host.enclave.EnclaveRuntime;
 import dev.svr2.proto.GetStatusResponse;
+import java.io.IOException;
+import java.io.InputStream;
 import java.io.PrintWriter;
-import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
@@ -45,35 +46,39 @@ final class Foreground {
    * From now on SIGTERM and Ctrl-C begin the shutdown; the second of them ends the process at once.
    */
   Foreground catchSignals() {
-    onSignal("TERM");
-    onSignal("INT");
+    Signals.handle("TERM", this::stopOrHalt);
+    Signals.handle("INT", this::stopOrHalt);
     return this;
   }
 
-  private void onSignal(String name) {
+  /**
+   * For a host that another program started: SIGTERM alone begins the shutdown, since a terminal
+   * sends Ctrl-C to both and the other decides; and so does the end of {@code parent}, a pipe that
+   * ends with the other program, however that ends.
+   */
+  Foreground obey(InputStream parent) {
+    Signals.handle("TERM", this::stopOrHalt);
+    Signals.handle("INT", () -> {});
+    Thread watch =
+        new Thread(
+            () -> {
+              awaitEnd(parent);
+              LOG.warn("what started this host has ended");
+              stop.countDown();
+            },
+            "svr2-parent");
+    watch.setDaemon(true);
+    watch.start();
+    return this;
+  }
+
+  private static void awaitEnd(InputStream parent) {
     try {
-      // sun.misc.Signal is in every JDK (module jdk.unsupported), but javac warns of its use.
-      Class<?> signalClass = Class.forName("sun.misc.Signal");
-      Class<?> handlerClass = Class.forName("sun.misc.SignalHandler");
-      Object handler =
-          Proxy.newProxyInstance(
-              Foreground.class.getClassLoader(),
-              new Class<?>[] {handlerClass},
-              (proxy, method, args) ->
-                  switch (method.getName()) {
-                    case "handle" -> {
-                      stopOrHalt();
-                      yield null;
-                    }
-                    case "equals" -> proxy == args[0];
-                    case "hashCode" -> System.identityHashCode(proxy);
-                    default -> "signal handler";
-                  });
-      Object signal = signalClass.getConstructor(String.class).newInstance(name);
-      var unused =
-          signalClass.getMethod("handle", signalClass, handlerClass).invoke(null, signal, handler);
-    } catch (ReflectiveOperationException e) {
-      LOG.warn("SIG{} ends the process without an orderly shutdown: {}", name, e.toString());
+      while (parent.read() >= 0) {
+        // What it says means nothing.
+      }
+    } catch (IOException e) {
+      LOG.debug("the parent's pipe broke", e);
     }
   }
 

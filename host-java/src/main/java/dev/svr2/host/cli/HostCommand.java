@@ -44,11 +44,19 @@ final class HostCommand implements Callable<Integer> {
       description = "The configuration; docs/configuration.md lists its keys.")
   private Path configFile;
 
+  @Option(
+      names = "--watch-stdin",
+      description =
+          "End when standard input does, and leave Ctrl-C to what started this: for programs that"
+              + " start hosts, such as 'svr2 cluster'.")
+  private boolean watchStdin;
+
   @Override
   public Integer call()
       throws ConfigException, EnclaveException, CommandException, InterruptedException {
     HostConfig config = ConfigLoader.load(configFile, System.getenv());
-    Foreground foreground = start(config).catchSignals();
+    Foreground foreground = start(config);
+    foreground = watchStdin ? foreground.obey(System.in) : foreground.catchSignals();
     if (foreground.awaitReady()) {
       foreground.printReady(spec.commandLine().getOut());
     }

@@ -29,6 +29,7 @@ import picocli.CommandLine.Spec;
     versionProvider = Main.VersionText.class,
     subcommands = {
       RunCommand.class,
+      ClusterCommand.class,
       HostCommand.class,
       ClientCommand.class,
       AdminCommand.class,

@@ -7,7 +7,6 @@ package dev.svr2.host.cli;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonObject;
@@ -17,7 +16,6 @@ import dev.svr2.host.Host;
 import dev.svr2.host.HostFixture;
 import dev.svr2.host.auth.AuthSecrets;
 import dev.svr2.host.auth.Authenticator;
-import dev.svr2.host.log.Logs;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -101,7 +99,13 @@ class CommandLineTest {
         "token --user",
         "admin status --x",
         "admin status --control nowhere",
-        "admin log-level loud"
+        "admin log-level loud",
+        "cluster",
+        "cluster --replicas many",
+        "cluster --replicas 1",
+        "cluster --replicas 17",
+        "cluster --replicas 3 --seed-rows -1",
+        "cluster --replicas 3 --platform moon"
       })
   void usageErrorsEndWith2AndOneReason(String args) {
     assertEquals(2, run(args.isEmpty() ? new String[0] : args.split(" ")));
@@ -241,40 +245,13 @@ class CommandLineTest {
   }
 
   @Test
-  void aPortThatIsTakenMeanwhileIsReplacedByAnother() throws Exception {
-    InetAddress loopback = InetAddress.getLoopbackAddress();
-    try (ServerSocket taken = new ServerSocket(0, 1, loopback)) {
-      int[] chosen = {0};
-      RunCommand command =
-          new RunCommand(
-                  () -> {
-                    chosen[0]++;
-                    return chosen[0] < 3 ? new int[] {0, taken.getLocalPort()} : new int[] {0, 0};
-                  })
-              .in(directory.resolve("run"));
-      command.writeSecret();
-      Logs logs = Logs.quiet();
-      try (Host host =
-          command.start(
-              directory.resolve("image"),
-              config ->
-                  Host.start(config, logs, new FakeEnclave.Loader(), InstantSource.system()))) {
-        assertEquals(3, chosen[0]);
-        assertTrue(host.controlAddress().port() != taken.getLocalPort());
-      }
-      RunCommand hopeless =
-          new RunCommand(() -> new int[] {0, taken.getLocalPort()}).in(directory.resolve("run"));
-      CommandException failure =
-          assertThrows(
-              CommandException.class,
-              () ->
-                  hopeless.start(
-                      directory.resolve("image"),
-                      config ->
-                          Host.start(
-                              config, logs, new FakeEnclave.Loader(), InstantSource.system())));
-      assertTrue(failure.getMessage().startsWith("cannot listen on"), failure.getMessage());
-    }
+  void tooFewReplicasAreAUsageErrorThatSaysHowManyAreNeeded() {
+    assertEquals(2, run("cluster", "--replicas", "2", "--dir", directory.toString()));
+    assertEquals(
+        "error: --replicas 2: the group answers nobody with fewer than 3 voting replicas;"
+            + " give 3 or more",
+        err.toString().strip());
+    assertFalse(Files.exists(directory.resolve("auth-secret")));
   }
 
   @Test
