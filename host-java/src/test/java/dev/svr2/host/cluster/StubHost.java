@@ -62,6 +62,9 @@ final class StubHost extends ControlServiceGrpc.ControlServiceImplBase {
     while (System.in.read() >= 0) {
       // Until whoever started this has ended.
     }
+    if (args[0].equals("stubborn")) {
+      waitForever();
+    }
     Runtime.getRuntime().halt(0);
   }
 
