@@ -20,7 +20,7 @@ MVN := mvn -B -ntp
 MVN_ARGS ?=
 
 BUILD_PACKAGES := g++ make pkg-config dpkg-dev protobuf-compiler libprotobuf-dev libsodium-dev libssl-dev openssl \
-  openjdk-17-jdk-headless maven
+  openjdk-17-jdk-headless maven $(if $(shell command -v npm),,npm)
 TEST_PACKAGES := libgtest-dev libgmock-dev nlohmann-json3-dev clang clang-format libclang-rt-14-dev
 BENCH_PACKAGES := libbenchmark-dev python3
 

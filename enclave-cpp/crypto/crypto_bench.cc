@@ -8,6 +8,7 @@
 #include "crypto/aead.h"
 #include "crypto/hash.h"
 #include "crypto/init.h"
+#include "crypto/ml_kem.h"
 #include "crypto/x25519.h"
 #include "env/fake_env.h"
 
@@ -32,6 +33,52 @@ void BM_Agree(benchmark::State& state) {
   }
 }
 BENCHMARK(BM_Agree);
+
+void BM_GenerateKemKey(benchmark::State& state) {
+  SVR2_CHECK(Init().ok());
+  env::FakeEnv env(1);
+  KemPrivateKey key;
+  for (auto _ : state) benchmark::DoNotOptimize(GenerateKemKey(&env, &key).ok());
+}
+BENCHMARK(BM_GenerateKemKey);
+
+void BM_Encapsulate(benchmark::State& state) {
+  SVR2_CHECK(Init().ok());
+  env::FakeEnv env(1);
+  KemPrivateKey key;
+  SVR2_CHECK(GenerateKemKey(&env, &key).ok());
+  util::Bytes ciphertext(kKemCiphertextBytes);
+  KemSharedSecret shared;
+  for (auto _ : state) {
+    SVR2_CHECK(Encapsulate(&env, PublicKeyOf(key), ciphertext.data(), &shared).ok());
+    benchmark::DoNotOptimize(shared.data());
+  }
+}
+BENCHMARK(BM_Encapsulate);
+
+void BM_Decapsulate(benchmark::State& state) {
+  SVR2_CHECK(Init().ok());
+  env::FakeEnv env(1);
+  KemPrivateKey key;
+  SVR2_CHECK(GenerateKemKey(&env, &key).ok());
+  util::Bytes ciphertext(kKemCiphertextBytes);
+  KemSharedSecret shared;
+  SVR2_CHECK(Encapsulate(&env, PublicKeyOf(key), ciphertext.data(), &shared).ok());
+  for (auto _ : state) {
+    SVR2_CHECK(Decapsulate(key, ciphertext, &shared).ok());
+    benchmark::DoNotOptimize(shared.data());
+  }
+}
+BENCHMARK(BM_Decapsulate);
+
+void BM_CheckKemPublicKey(benchmark::State& state) {
+  SVR2_CHECK(Init().ok());
+  env::FakeEnv env(1);
+  KemPrivateKey key;
+  SVR2_CHECK(GenerateKemKey(&env, &key).ok());
+  for (auto _ : state) benchmark::DoNotOptimize(CheckKemPublicKey(PublicKeyOf(key)).ok());
+}
+BENCHMARK(BM_CheckKemPublicKey);
 
 void Seal(benchmark::State& state, Aead aead) {
   SVR2_CHECK(Init().ok());

@@ -10,6 +10,7 @@
 #include "crypto/aead.h"
 #include "crypto/hash.h"
 #include "crypto/init.h"
+#include "crypto/ml_kem.h"
 #include "crypto/vectors_testing.h"
 #include "crypto/x25519.h"
 
@@ -110,6 +111,37 @@ TEST_F(WycheproofTest, HkdfSha256) {
     }
   }
   Report("hkdf_sha256", run, 0);
+  EXPECT_EQ(run, file->at("numberOfTests").get<int>());
+}
+
+// Seed, ciphertext and secret: a vector tells how a key is made and how a ciphertext is opened.
+TEST_F(WycheproofTest, MlKem1024) {
+  const auto file = ReadVectorJson("wycheproof/mlkem_1024_test.json");
+  if (!file) GTEST_SKIP() << "no published vectors here";
+  int run = 0;
+  for (const json& group : file->at("testGroups")) {
+    ASSERT_EQ(group.at("parameterSet"), "ML-KEM-1024");
+    for (const json& test : group.at("tests")) {
+      SCOPED_TRACE(test.at("tcId").dump());
+      const Bytes seed = HexMember(test, "seed");
+      const bool valid = test.at("result") == "valid";
+      ++run;
+      if (seed.size() != kKemSeedBytes) {
+        EXPECT_FALSE(valid);  // No call of ours takes a seed of another size.
+        continue;
+      }
+      KemPrivateKey key;
+      DeriveKemKey(util::Secret<kKemSeedBytes>(seed), &key);
+      EXPECT_EQ(util::ByteView(HexMember(test, "ek")), PublicKeyOf(key));
+      KemSharedSecret shared;
+      EXPECT_EQ(Decapsulate(key, HexMember(test, "c"), &shared),
+                valid ? Status::Ok() : Status(proto::ERROR_CRYPTO_BAD_KEY));
+      if (valid) {
+        EXPECT_EQ(shared.view(), util::ByteView(HexMember(test, "K")));
+      }
+    }
+  }
+  Report("mlkem_1024", run, 0);
   EXPECT_EQ(run, file->at("numberOfTests").get<int>());
 }
 
