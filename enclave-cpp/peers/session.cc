@@ -2,6 +2,8 @@
 
 #include "peers/session.h"
 
+#include <array>
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -34,20 +36,13 @@ crypto::Digest HashOfValues(const proto::MinimumLimits& values) {
 
 }  // namespace
 
-struct Session::Attempt {
-  static constexpr size_t kContentBytes = sizeof(PeerId) + kTagBytes;
-
-  std::array<uint8_t, kContentBytes> Content(const PeerId& peer) const {
-    std::array<uint8_t, kContentBytes> content;
-    std::memcpy(content.data(), peer.data(), peer.size());
-    std::memcpy(content.data() + peer.size(), tag.data(), tag.size());
-    return content;
-  }
-
-  Tag tag;
-  noise::HandshakeState handshake;
-  integrity::Slot slot{};
-};
+std::array<uint8_t, Session::Attempt::kContentBytes> Session::Attempt::Content(
+    const PeerId& peer) const {
+  std::array<uint8_t, kContentBytes> content;
+  std::memcpy(content.data(), peer.data(), peer.size());
+  std::memcpy(content.data() + peer.size(), tag.data(), tag.size());
+  return content;
+}
 
 Session::Session(const PeerId& self, const PeerId& peer) : self_(self), peer_(peer) {}
 

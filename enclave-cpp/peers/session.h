@@ -39,6 +39,7 @@
 #ifndef SVR2_PEERS_SESSION_H_
 #define SVR2_PEERS_SESSION_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -186,7 +187,14 @@ class Session {
   };
   // A SYN of ours that is not yet answered. Its slot says which: state of an earlier attempt that
   // is put back is found out.
-  struct Attempt;
+  struct Attempt {
+    static constexpr size_t kContentBytes = sizeof(PeerId) + kTagBytes;
+    std::array<uint8_t, kContentBytes> Content(const PeerId& peer) const;
+
+    Tag tag;
+    noise::HandshakeState handshake;
+    integrity::Slot slot{};
+  };
 
   Result<Verdict> JudgeEvidence(env::Env* env, const Judge& judge, util::ByteView evidence,
                                 util::ByteView endorsements) const;
