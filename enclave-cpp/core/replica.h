@@ -136,7 +136,8 @@ class Replica {
   // The bytes under the integrity tree: Raft's state, the database's root, a digest of the
   // minimums.
   struct Anchor {
-    static constexpr size_t kMaxBytes = raft::Raft::kMaxIntegrityStateBytes + 32 + db::Database::kMaxRootBytes;
+    static constexpr size_t kMaxBytes =
+        raft::Raft::kMaxIntegrityStateBytes + 32 + db::Database::kMaxRootBytes;
     std::array<uint8_t, kMaxBytes> bytes;
     size_t size = 0;
     util::ByteView view() const { return util::ByteView(bytes.data(), size); }

@@ -15,18 +15,24 @@ util::ByteView View(const crypto::PublicKey& key) { return util::ByteView(key); 
 
 uint8_t* Data(std::string* s) { return reinterpret_cast<uint8_t*>(&(*s)[0]); }
 
+bool Contains(const TokenList& tokens, Token token) {
+  return std::find(tokens.begin(), tokens.end(), token) != tokens.end();
+}
+
+// "Kyber1024" is how the protocol's name says ML-KEM-1024 (protocol.md §1).
 std::string ProtocolName(const HandshakePattern& pattern, crypto::Aead aead) {
   std::string name("Noise_");
   name += pattern.name;
-  name += aead == crypto::Aead::kAes256Gcm ? "_25519_AESGCM_SHA256" : "_25519_ChaChaPoly_SHA256";
+  name += Contains(pattern.messages[0], Token::kE1) ? "_25519+Kyber1024_" : "_25519_";
+  name += aead == crypto::Aead::kAes256Gcm ? "AESGCM" : "ChaChaPoly";
+  name += "_SHA256";
   return name;
 }
 
 // True when `role` sends its static key in a message of the pattern.
 bool SendsStatic(const HandshakePattern& pattern, Role role) {
   for (size_t i = role == Role::kInitiator ? 0 : 1; i < pattern.message_count; i += 2) {
-    const TokenList& tokens = pattern.messages[i];
-    if (std::find(tokens.begin(), tokens.end(), Token::kS) != tokens.end()) return true;
+    if (Contains(pattern.messages[i], Token::kS)) return true;
   }
   return false;
 }
@@ -157,7 +163,10 @@ size_t HandshakeState::NextMessageOverhead() const {
       size += kDhBytes;
     } else if (token == Token::kS) {
       size += kDhBytes + (has_key ? kTagBytes : 0);
+    } else if (token == Token::kE1) {
+      size += crypto::kKemPublicKeyBytes + (has_key ? kTagBytes : 0);
     } else {
+      if (token == Token::kEkem1) size += crypto::kKemCiphertextBytes + (has_key ? kTagBytes : 0);
       has_key = true;
     }
   }
@@ -195,6 +204,12 @@ Status HandshakeState::DoWrite(env::Env* env, util::ByteView payload, std::strin
       case Token::kSs:
         SVR2_RETURN_IF_ERROR(MixAgreement(token));
         break;
+      case Token::kE1:
+        SVR2_RETURN_IF_ERROR(WriteE1(env, &out));
+        break;
+      case Token::kEkem1:
+        SVR2_RETURN_IF_ERROR(WriteEkem1(env, &out));
+        break;
     }
   }
   return symmetric_.EncryptAndHash(payload, out);
@@ -221,6 +236,12 @@ Status HandshakeState::DoRead(util::ByteView message, std::string* payload) {
       case Token::kSs:
         SVR2_RETURN_IF_ERROR(MixAgreement(token));
         break;
+      case Token::kE1:
+        SVR2_RETURN_IF_ERROR(ReadE1(&rest));
+        break;
+      case Token::kEkem1:
+        SVR2_RETURN_IF_ERROR(ReadEkem1(&rest));
+        break;
     }
   }
   return symmetric_.DecryptAndHash(rest, Data(payload));
@@ -243,6 +264,53 @@ Status HandshakeState::ReadS(util::ByteView* rest) {
   return Status::Ok();
 }
 
+Status HandshakeState::WriteE1(env::Env* env, uint8_t** out) {
+  SVR2_CHECK(local_kem_ == nullptr);
+  local_kem_ = std::make_unique<crypto::KemPrivateKey>();
+  SVR2_RETURN_IF_ERROR(crypto::GenerateKemKey(env, local_kem_.get()));
+  const size_t size = crypto::kKemPublicKeyBytes + symmetric_.overhead();
+  SVR2_RETURN_IF_ERROR(symmetric_.EncryptAndHash(crypto::PublicKeyOf(*local_kem_), *out));
+  *out += size;
+  return Status::Ok();
+}
+
+Status HandshakeState::ReadE1(util::ByteView* rest) {
+  SVR2_CHECK(remote_kem_ == nullptr);
+  remote_kem_ = std::make_unique<crypto::KemPublicKey>();
+  const size_t size = remote_kem_->size() + symmetric_.overhead();
+  SVR2_RETURN_IF_ERROR(symmetric_.DecryptAndHash(rest->Sub(0, size), remote_kem_->data()));
+  // Now, though encapsulation looks at it again: a bad key should end it before we answer.
+  SVR2_RETURN_IF_ERROR(crypto::CheckKemPublicKey(*remote_kem_));
+  *rest = rest->From(size);
+  return Status::Ok();
+}
+
+Status HandshakeState::WriteEkem1(env::Env* env, uint8_t** out) {
+  SVR2_CHECK(remote_kem_ != nullptr);
+  std::array<uint8_t, crypto::kKemCiphertextBytes> ciphertext;
+  crypto::KemSharedSecret shared;
+  SVR2_RETURN_IF_ERROR(crypto::Encapsulate(env, *remote_kem_, ciphertext.data(), &shared));
+  remote_kem_.reset();
+  const size_t size = ciphertext.size() + symmetric_.overhead();
+  SVR2_RETURN_IF_ERROR(symmetric_.EncryptAndHash(ciphertext, *out));
+  *out += size;
+  symmetric_.MixKey(shared.view());
+  return Status::Ok();
+}
+
+Status HandshakeState::ReadEkem1(util::ByteView* rest) {
+  SVR2_CHECK(local_kem_ != nullptr);
+  std::array<uint8_t, crypto::kKemCiphertextBytes> ciphertext;
+  const size_t size = ciphertext.size() + symmetric_.overhead();
+  SVR2_RETURN_IF_ERROR(symmetric_.DecryptAndHash(rest->Sub(0, size), ciphertext.data()));
+  crypto::KemSharedSecret shared;
+  SVR2_RETURN_IF_ERROR(crypto::Decapsulate(*local_kem_, ciphertext, &shared));
+  local_kem_.reset();
+  *rest = rest->From(size);
+  symmetric_.MixKey(shared.view());
+  return Status::Ok();
+}
+
 Status HandshakeState::MixAgreement(Token token) {
   const bool initiator = role_ == Role::kInitiator;
   // Which of our keys, and which of theirs: the first letter is the initiator's.
@@ -261,17 +329,19 @@ Status HandshakeState::MixAgreement(Token token) {
 void HandshakeState::Advance() {
   if (++next_message_ < pattern_->message_count) return;
   phase_.value = Phase::kFinished;
-  WipeKeyPairs();
+  WipePrivateKeys();
 }
 
-void HandshakeState::WipeKeyPairs() {
+void HandshakeState::WipePrivateKeys() {
   util::Wipe(local_static_.private_key.data(), local_static_.private_key.size());
   util::Wipe(local_ephemeral_.private_key.data(), local_ephemeral_.private_key.size());
+  local_kem_.reset();
+  remote_kem_.reset();
 }
 
 Status HandshakeState::Die(Status status) {
   phase_.value = Phase::kDead;
-  WipeKeyPairs();
+  WipePrivateKeys();
   symmetric_.Clear();
   return status;
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// An interpreter of Noise handshakes (specification revision 34, §5.2 and §5.3) for DH 25519 and
-// hash SHA256 with either cipher: given a pattern as data it writes and reads the messages in turn
-// and ends with one CipherState for each direction. Who the other side is, beyond the keys that the
-// pattern proves, is for the caller to know (attestation/policy.h).
+// An interpreter of Noise handshakes (specification revision 34, §5.2 and §5.3) for DH 25519, hash
+// SHA256 and either cipher, with ML-KEM-1024 where the pattern is hybrid: given a pattern as data
+// it writes and reads the messages in turn and ends with one CipherState for each direction. Who
+// the other side is, beyond the keys that the pattern proves, is for the caller to know
+// (attestation/policy.h).
 
 #ifndef SVR2_NOISE_HANDSHAKE_H_
 #define SVR2_NOISE_HANDSHAKE_H_
@@ -11,11 +12,13 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 
 #include "crypto/aead.h"
 #include "crypto/hash.h"
+#include "crypto/ml_kem.h"
 #include "crypto/x25519.h"
 #include "env/env.h"
 #include "noise/cipher_state.h"
@@ -80,8 +83,10 @@ struct Session {
 // One run of one handshake, from one side. Calls come in the pattern's order; a call out of order
 // answers ERROR_NOISE_BAD_STATE and changes nothing. After any other failure of ReadMessage or
 // WriteMessage all keys are wiped and every later call answers ERROR_NOISE_BAD_STATE: the caller
-// drops the handshake. Below 400 bytes, no heap; keys are wiped with it. A state that was moved
-// from answers ERROR_NOISE_BAD_STATE too, so that no ephemeral key serves twice. Thread-compatible.
+// drops the handshake. Below 400 bytes, no heap but for a KEM: there an initiator holds 3 KB from
+// its first message to the answer, a responder 1.5 KB from reading to writing. Keys are wiped with
+// it. A state that was moved from answers ERROR_NOISE_BAD_STATE too, so that no ephemeral key
+// serves twice. Thread-compatible.
 class HandshakeState {
  public:
   // `pattern` is kept by pointer. Fails with ERROR_INVALID_ARGUMENT when the static keys given are
@@ -93,15 +98,16 @@ class HandshakeState {
   HandshakeState& operator=(HandshakeState&&) noexcept = default;
 
   // Replaces `*message` by our next message, with `payload` inside. Draws an ephemeral key from
-  // `env` where the pattern says "e". Fails with ERROR_NOISE_MESSAGE_TOO_LONG (above
-  // kMaxMessageBytes in all), ERROR_RANDOM_FAILED, ERROR_CRYPTO_BAD_KEY (the other side's key is of
-  // low order); `*message` is then empty.
+  // `env` where the pattern says "e", a KEM key for "e1", and the KEM's coins for "ekem1". Fails
+  // with ERROR_NOISE_MESSAGE_TOO_LONG (above kMaxMessageBytes in all), ERROR_RANDOM_FAILED,
+  // ERROR_CRYPTO_BAD_KEY (the other side's key is of low order); `*message` is then empty.
   Status WriteMessage(env::Env* env, util::ByteView payload, std::string* message);
 
   // Reads their next message and replaces `*payload` by what was inside. Before the payload of the
   // last message has been read, a payload has only the protection that §7.7 gives it. Fails with
   // ERROR_NOISE_MESSAGE_TOO_LONG, ERROR_NOISE_MALFORMED_MESSAGE (too short for the pattern),
-  // ERROR_NOISE_DECRYPT_FAILED, ERROR_CRYPTO_BAD_KEY; `*payload` is then empty.
+  // ERROR_NOISE_DECRYPT_FAILED, ERROR_CRYPTO_BAD_KEY (an ephemeral key of low order, a KEM key that
+  // FIPS 203 §7.2 refuses); `*payload` is then empty.
   Status ReadMessage(util::ByteView message, std::string* payload);
 
   // True when all messages are through and Split may be called.
@@ -142,11 +148,16 @@ class HandshakeState {
   Status DoRead(util::ByteView message, std::string* payload);
   void ReadE(util::ByteView* rest);
   Status ReadS(util::ByteView* rest);
+  // Each writes at `*out` and moves it on, or reads from `*rest` and moves that on.
+  Status WriteE1(env::Env* env, uint8_t** out);
+  Status ReadE1(util::ByteView* rest);
+  Status WriteEkem1(env::Env* env, uint8_t** out);
+  Status ReadEkem1(util::ByteView* rest);
   // "ee", "es", "se" or "ss": mixes the agreement of the two keys that the token names.
   Status MixAgreement(Token token);
   // After each message; after the last one only the keys to be split remain.
   void Advance();
-  void WipeKeyPairs();
+  void WipePrivateKeys();
   // Wipes everything for good and hands `status` on.
   Status Die(Status status);
 
@@ -156,6 +167,9 @@ class HandshakeState {
   crypto::KeyPair local_ephemeral_;
   crypto::PublicKey remote_static_{};
   crypto::PublicKey remote_ephemeral_{};
+  // Only between "e1" and "ekem1": the first at the initiator, the second at the responder.
+  std::unique_ptr<crypto::KemPrivateKey> local_kem_;
+  std::unique_ptr<crypto::KemPublicKey> remote_kem_;
   Role role_;
   LivePhase phase_;
   uint8_t next_message_ = 0;

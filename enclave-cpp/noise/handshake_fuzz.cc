@@ -115,6 +115,18 @@ TEST(HandshakeFuzz, KkMessages) {
   FuzzHandshake(&kPatternKk, crypto::Aead::kAes256Gcm, inputs, &random);
 }
 
+TEST(HandshakeFuzz, NkHfsMessages) {
+  Random random(util::TestSeed());
+  const uint64_t inputs = util::FuzzInputs(100'000) / 100 + 1;
+  FuzzHandshake(&kPatternNkHfs, crypto::Aead::kChaCha20Poly1305, inputs, &random);
+}
+
+TEST(HandshakeFuzz, KkHfsMessages) {
+  Random random(util::TestSeed());
+  const uint64_t inputs = util::FuzzInputs(100'000) / 100 + 1;
+  FuzzHandshake(&kPatternKkHfs, crypto::Aead::kAes256Gcm, inputs, &random);
+}
+
 TEST(TransportFuzz, Messages) {
   Random random(util::TestSeed());
   Ends ends(&kPatternNk, crypto::Aead::kChaCha20Poly1305, random());

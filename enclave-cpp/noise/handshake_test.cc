@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Handshakes of NK and KK: that they work, and that nothing altered, misplaced, repeated or made
-// with wrong keys does. Vectors are in cacophony_test.cc and own_vectors_test.cc.
+// Handshakes of NK and KK, plain and hybrid: that they work, and that nothing altered, misplaced,
+// repeated or made with wrong keys does. Vectors are in cacophony_test.cc and own_vectors_test.cc.
 
 #include "noise/handshake.h"
 
@@ -32,6 +32,11 @@ class HandshakeTest : public testing::TestWithParam<Protocol> {
     if (!crypto::AeadAvailable(GetParam().aead)) GTEST_SKIP() << "this CPU lacks the instructions";
   }
 
+  // Bytes of a message beside its payload; of the two kinds both messages have the same.
+  static size_t Overhead() { return Hybrid() ? 1632 : 48; }
+  static bool Hybrid() {
+    return GetParam().pattern == &kPatternNkHfs || GetParam().pattern == &kPatternKkHfs;
+  }
   // A message of `from` with this payload.
   std::string Write(HandshakeState* from, const std::string& payload = "") {
     std::string message;
@@ -49,7 +54,7 @@ class HandshakeTest : public testing::TestWithParam<Protocol> {
     EXPECT_FALSE(state->may_write());
     EXPECT_FALSE(state->may_read());
     EXPECT_EQ(state->WriteMessage(&ends_.env, {}, &message), proto::ERROR_NOISE_BAD_STATE);
-    EXPECT_EQ(state->ReadMessage(Bytes(48), &message), proto::ERROR_NOISE_BAD_STATE);
+    EXPECT_EQ(state->ReadMessage(Bytes(Overhead()), &message), proto::ERROR_NOISE_BAD_STATE);
     EXPECT_EQ(state->Split().error(), proto::ERROR_NOISE_BAD_STATE);
     EXPECT_EQ(state->RemoteStatic().error(), proto::ERROR_NOISE_BAD_STATE);
   }
@@ -67,7 +72,11 @@ INSTANTIATE_TEST_SUITE_P(All, HandshakeTest,
                          testing::Values(Protocol{&kPatternNk, Aead::kChaCha20Poly1305},
                                          Protocol{&kPatternNk, Aead::kAes256Gcm},
                                          Protocol{&kPatternKk, Aead::kChaCha20Poly1305},
-                                         Protocol{&kPatternKk, Aead::kAes256Gcm}),
+                                         Protocol{&kPatternKk, Aead::kAes256Gcm},
+                                         Protocol{&kPatternNkHfs, Aead::kChaCha20Poly1305},
+                                         Protocol{&kPatternNkHfs, Aead::kAes256Gcm},
+                                         Protocol{&kPatternKkHfs, Aead::kChaCha20Poly1305},
+                                         Protocol{&kPatternKkHfs, Aead::kAes256Gcm}),
                          [](const auto& param_info) {
                            return std::string(param_info.param.pattern->name) +
                                   (param_info.param.aead == Aead::kAes256Gcm ? "Aes" : "ChaCha");
@@ -79,11 +88,11 @@ TEST_P(HandshakeTest, PayloadsAndKeysArriveAndTheSizesAreKnown) {
   EXPECT_TRUE(initiator.may_write() && !initiator.may_read() && !initiator.finished());
   EXPECT_TRUE(responder.may_read() && !responder.may_write() && !responder.finished());
   const std::string first = Write(&initiator, "one");
-  EXPECT_EQ(first.size(), 32u + 3u + 16u);
+  EXPECT_EQ(first.size(), Overhead() + 3);
   ASSERT_TRUE(Read(&responder, first).ok());
   EXPECT_EQ(payload_, "one");
   const std::string second = Write(&responder, "three");
-  EXPECT_EQ(second.size(), 32u + 5u + 16u);
+  EXPECT_EQ(second.size(), Overhead() + 5);
   EXPECT_TRUE(responder.finished() && !initiator.finished());
   ASSERT_TRUE(Read(&initiator, second).ok());
   EXPECT_EQ(payload_, "three");
@@ -152,6 +161,8 @@ TEST_P(HandshakeTest, EveryFlippedBitOfTheFirstMessageEndsIt) {
   HandshakeState initiator = ends_.Start(Role::kInitiator);
   const std::string first = Write(&initiator, "pay");
   for (size_t bit = 0; bit < first.size() * 8; ++bit) {
+    // Of the KEM's key some, since each costs a key agreement.
+    if (bit / 8 > 50 && bit / 8 < 1580 && bit % 67 != 0) continue;
     SCOPED_TRACE(bit);
     std::string altered = first;
     altered[bit / 8] = static_cast<char>(altered[bit / 8] ^ (1 << (bit % 8)));
@@ -161,7 +172,8 @@ TEST_P(HandshakeTest, EveryFlippedBitOfTheFirstMessageEndsIt) {
 }
 
 TEST_P(HandshakeTest, EveryAlteredByteOfTheSecondMessageEndsIt) {
-  for (size_t at = 0; at < 32 + 3 + 16; ++at) {
+  for (size_t at = 0; at < Overhead() + 3; ++at) {
+    if (at > 50 && at < 1600 && at % 67 != 0) continue;
     SCOPED_TRACE(at);
     HandshakeState initiator = ends_.Start(Role::kInitiator);
     HandshakeState responder = ends_.Start(Role::kResponder);
@@ -178,16 +190,16 @@ TEST_P(HandshakeTest, EveryTruncationAndExtensionEndsIt) {
   for (size_t size = 0; size < first.size(); ++size) {
     SCOPED_TRACE(size);
     HandshakeState responder = ends_.Start(Role::kResponder);
-    ExpectFailsAndDies(
-        &responder, first.substr(0, size),
-        size < 48 ? proto::ERROR_NOISE_MALFORMED_MESSAGE : proto::ERROR_NOISE_DECRYPT_FAILED);
+    ExpectFailsAndDies(&responder, first.substr(0, size),
+                       size < Overhead() ? proto::ERROR_NOISE_MALFORMED_MESSAGE
+                                         : proto::ERROR_NOISE_DECRYPT_FAILED);
   }
   HandshakeState responder = ends_.Start(Role::kResponder);
   ExpectFailsAndDies(&responder, first + '\0', proto::ERROR_NOISE_DECRYPT_FAILED);
 }
 
 TEST_P(HandshakeTest, MessagesAtAndAboveTheLimit) {
-  const std::string most(kMaxMessageBytes - 48, 'x');
+  const std::string most(kMaxMessageBytes - Overhead(), 'x');
   HandshakeState initiator = ends_.Start(Role::kInitiator);
   HandshakeState responder = ends_.Start(Role::kResponder);
   const std::string first = Write(&initiator, most);
@@ -236,10 +248,11 @@ TEST_P(HandshakeTest, AMessageReflectedOrFromAnotherRunFails) {
 TEST_P(HandshakeTest, LowOrderEphemeralsEndIt) {
   for (const std::string& point : {std::string(32, '\0'), '\1' + std::string(31, '\0')}) {
     HandshakeState responder = ends_.Start(Role::kResponder);
-    ExpectFailsAndDies(&responder, point + std::string(16, 'x'), proto::ERROR_CRYPTO_BAD_KEY);
+    const std::string message = point + std::string(Overhead() - 32, 'x');
+    ExpectFailsAndDies(&responder, message, proto::ERROR_CRYPTO_BAD_KEY);
     HandshakeState initiator = ends_.Start(Role::kInitiator);
     (void)Write(&initiator);
-    ExpectFailsAndDies(&initiator, point + std::string(16, 'x'), proto::ERROR_CRYPTO_BAD_KEY);
+    ExpectFailsAndDies(&initiator, message, proto::ERROR_CRYPTO_BAD_KEY);
   }
 }
 
@@ -260,6 +273,101 @@ TEST_P(HandshakeTest, WithoutRandomBytesNothingIsSent) {
   EXPECT_EQ(message, "");
   ends_.env.FailRandom(false);
   ExpectDead(&initiator);
+
+  HandshakeState again = ends_.Start(Role::kInitiator);
+  HandshakeState responder = ends_.Start(Role::kResponder);
+  ASSERT_TRUE(Read(&responder, Write(&again)).ok());
+  ends_.env.FailRandom(true);
+  EXPECT_EQ(responder.WriteMessage(&ends_.env, {}, &message), proto::ERROR_RANDOM_FAILED);
+  EXPECT_EQ(message, "");
+  ends_.env.FailRandom(false);
+  ExpectDead(&responder);
+}
+
+// Each draw of its own: the X25519 key's, the KEM key's, the KEM's coins.
+TEST(HandshakeHfsTest, EveryDrawMayFail) {
+  Ends ends(&kPatternNkHfs, Aead::kChaCha20Poly1305);
+  std::string message;
+  for (const size_t bytes : {0u, 31u, 32u, 95u}) {
+    ScriptedEnv env{Bytes(bytes, 0x33)};
+    HandshakeState initiator = ends.Start(Role::kInitiator);
+    EXPECT_EQ(initiator.WriteMessage(&env, {}, &message), proto::ERROR_RANDOM_FAILED);
+    EXPECT_EQ(message, "");
+  }
+  HandshakeState initiator = ends.Start(Role::kInitiator);
+  Must(initiator.WriteMessage(&ends.env, {}, &message));
+  for (const size_t bytes : {0u, 32u, 63u}) {
+    ScriptedEnv env{Bytes(bytes, 0x44)};
+    HandshakeState responder = ends.Start(Role::kResponder);
+    std::string payload;
+    Must(responder.ReadMessage(message, &payload));
+    EXPECT_EQ(responder.WriteMessage(&env, {}, &payload), proto::ERROR_RANDOM_FAILED);
+    EXPECT_EQ(payload, "");
+    EXPECT_EQ(responder.Split().error(), proto::ERROR_NOISE_BAD_STATE);
+  }
+}
+
+// An initiator that keeps to the protocol but for its KEM key, made by hand: "e" and "es" give the
+// key under which the first message is.
+class MalformedKemKey {
+ public:
+  explicit MalformedKemKey(Ends* ends) : ends_(ends) {}
+  std::string FirstMessage(const Bytes& kem_key) {
+    const std::string name = "Noise_NKhfs_25519+Kyber1024_ChaChaPoly_SHA256";
+    SymmetricState state(Aead::kChaCha20Poly1305, name);
+    state.MixHash({});
+    state.MixHash(ends_->responder_static.public_key);
+    const crypto::KeyPair ephemeral = Must(crypto::GenerateKeyPair(&ends_->env));
+    state.MixHash(ephemeral.public_key);
+    crypto::PrivateKey shared;
+    Must(crypto::Agree(ephemeral.private_key, ends_->responder_static.public_key, &shared));
+    state.MixKey(shared.view());
+    Bytes rest(kem_key.size() + 2 * kTagBytes);
+    Must(state.EncryptAndHash(kem_key, rest.data()));
+    Must(state.EncryptAndHash({}, rest.data() + kem_key.size() + kTagBytes));
+    return ByteView(ephemeral.public_key).ToString() + ByteView(rest).ToString();
+  }
+
+ private:
+  Ends* const ends_;
+};
+
+TEST(HandshakeHfsTest, AKemKeyAboveTheModulusEndsItBeforeAnAnswer) {
+  Ends ends(&kPatternNkHfs, Aead::kChaCha20Poly1305);
+  MalformedKemKey initiator(&ends);
+  crypto::KemPrivateKey key;
+  Must(crypto::GenerateKemKey(&ends.env, &key));
+  std::string payload;
+  Bytes kem_key = crypto::PublicKeyOf(key).ToBytes();
+  HandshakeState good = ends.Start(Role::kResponder);
+  EXPECT_TRUE(good.ReadMessage(initiator.FirstMessage(kem_key), &payload).ok());
+  for (const size_t at : {size_t{0}, size_t{768}, size_t{1533}}) {
+    Bytes bad = kem_key;
+    bad[at] = 0xff;
+    bad[at + 1] = 0xff;
+    HandshakeState responder = ends.Start(Role::kResponder);
+    EXPECT_EQ(responder.ReadMessage(initiator.FirstMessage(bad), &payload),
+              proto::ERROR_CRYPTO_BAD_KEY);
+    EXPECT_EQ(payload, "");
+    EXPECT_FALSE(responder.may_write());
+    EXPECT_EQ(responder.WriteMessage(&ends.env, {}, &payload), proto::ERROR_NOISE_BAD_STATE);
+  }
+}
+
+// The hybrid and the plain pattern are different protocols, whatever the sizes say.
+TEST(HandshakeHfsTest, PlainAndHybridDoNotMix) {
+  Ends plain(&kPatternNk, Aead::kChaCha20Poly1305);
+  Ends hybrid(&kPatternNkHfs, Aead::kChaCha20Poly1305);
+  std::string message;
+  std::string payload;
+  HandshakeState a = plain.Start(Role::kInitiator);
+  Must(a.WriteMessage(&plain.env, std::string(1632 - 48, 'x'), &message));
+  HandshakeState b = hybrid.Start(Role::kResponder);
+  EXPECT_EQ(b.ReadMessage(message, &payload), proto::ERROR_NOISE_DECRYPT_FAILED);
+  HandshakeState c = hybrid.Start(Role::kInitiator);
+  Must(c.WriteMessage(&plain.env, {}, &message));
+  HandshakeState d = plain.Start(Role::kResponder);
+  EXPECT_EQ(d.ReadMessage(message, &payload), proto::ERROR_NOISE_DECRYPT_FAILED);
 }
 
 TEST_P(HandshakeTest, AMovedFromStateIsDead) {
@@ -305,6 +413,10 @@ TEST(HandshakeStartTest, TakesJustTheKeysThatThePatternNeeds) {
       {&kPatternNk, Role::kInitiator, nullptr, key, true},
       {&kPatternNk, Role::kInitiator, nullptr, nullptr, false},
       {&kPatternNk, Role::kInitiator, pair, key, false},
+      {&kPatternNkHfs, Role::kInitiator, nullptr, key, true},
+      {&kPatternNkHfs, Role::kInitiator, pair, key, false},
+      {&kPatternKkHfs, Role::kInitiator, pair, key, true},
+      {&kPatternKkHfs, Role::kResponder, nullptr, key, false},
       {&kPatternNk, Role::kResponder, pair, nullptr, true},
       {&kPatternNk, Role::kResponder, nullptr, nullptr, false},
       {&kPatternNk, Role::kResponder, pair, key, false},

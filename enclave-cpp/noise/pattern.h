@@ -16,8 +16,10 @@
 
 namespace svr2::noise {
 
-// In "es", "se", … the first letter is the initiator's key, the second the responder's.
-enum class Token : uint8_t { kE, kS, kEe, kEs, kSe, kSs };
+// In "es", "se", … the first letter is the initiator's key, the second the responder's. "e1" and
+// "ekem1" are of hybrid forward secrecy (hfs; the Noise HFS extension, with a KEM in the place of a
+// second DH): the initiator's KEM public key, and the responder's ciphertext for it.
+enum class Token : uint8_t { kE, kS, kEe, kEs, kSe, kSs, kE1, kEkem1 };
 
 // A short list of tokens, made at compile time.
 class TokenList {
@@ -43,7 +45,7 @@ class TokenList {
 struct HandshakePattern {
   static constexpr size_t kMaxMessages = 4;
 
-  // As it stands in the protocol name, "NK".
+  // As it stands in the protocol name, "NK". A pattern with "e1" has "hfs" behind it.
   const char* name;
   // Static keys that the other side knows before. Pre-messages with "e" (fallback patterns, §10.2)
   // are not supported.
@@ -62,7 +64,17 @@ struct HandshakePattern {
 inline constexpr HandshakePattern kPatternNk = {
     "NK", false, true, 2, {{{Token::kE, Token::kEs}, {Token::kE, Token::kEe}}}};
 
-// Peers: each knows the other's key, which is its id (protocol.md §5).
+// The same, which a quantum computer cannot open later either:
+//   -> e, es, e1
+//   <- e, ee, ekem1
+inline constexpr HandshakePattern kPatternNkHfs = {
+    "NKhfs",
+    false,
+    true,
+    2,
+    {{{Token::kE, Token::kEs, Token::kE1}, {Token::kE, Token::kEe, Token::kEkem1}}}};
+
+// Peers, without hfs: each knows the other's key, which is its id.
 //   -> s
 //   <- s
 //   ...
@@ -74,6 +86,17 @@ inline constexpr HandshakePattern kPatternKk = {
     true,
     2,
     {{{Token::kE, Token::kEs, Token::kSs}, {Token::kE, Token::kEe, Token::kSe}}}};
+
+// Peers (protocol.md §5):
+//   -> e, es, e1, ss
+//   <- e, ee, ekem1, se
+inline constexpr HandshakePattern kPatternKkHfs = {
+    "KKhfs",
+    true,
+    true,
+    2,
+    {{{Token::kE, Token::kEs, Token::kE1, Token::kSs},
+      {Token::kE, Token::kEe, Token::kEkem1, Token::kSe}}}};
 
 }  // namespace svr2::noise
 
