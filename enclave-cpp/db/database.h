@@ -39,7 +39,7 @@
 // out covering no ids (DatabaseOptions::loading). Each chunk continues the covered range, and
 // commands on ids outside of it do nothing: their effect is in the chunk that will bring those ids.
 // So the source may apply commands between chunks as long as the joiner gets them in between, too.
-// Loaded leaves and nodes are completely full.
+// Loaded leaves, and the nodes above them, are completely full.
 //
 // Digest, for comparing replicas: the sum modulo 2^128 of a keyed hash of each canonical row (id,
 // verifier, data padded with zeros, tries, size and state), MSet-Add-Hash of Clarke, Devadas, van

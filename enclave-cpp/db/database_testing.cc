@@ -50,6 +50,50 @@ const Effect& Client::Expose(const Id& id, const util::Bytes& data) {
 const Effect& Client::Delete(const Id& id) { return Apply({Op::kDelete, 0, id, {}, {}}); }
 const Effect& Client::Tries(const Id& id) { return Apply({Op::kTries, 0, id, {}, {}}); }
 
+std::vector<StreamedRow> RowsOf(util::ByteView chunk, const Id& first) {
+  std::vector<StreamedRow> rows;
+  Result<RowsReader> reader = RowsReader::Parse(chunk, LoadKey(first.data()));
+  SVR2_CHECK(reader.ok());
+  Row row;
+  while (reader->Next(&row)) {
+    StreamedRow streamed;
+    StoreKey(row.key(), streamed.id.data());
+    std::memcpy(streamed.verifier.data(), row.body.verifier, kPinVerifierBytes);
+    streamed.data.assign(row.body.data, row.body.data + row.body.data_size());
+    streamed.tries = row.body.tries;
+    streamed.available = row.body.available();
+    rows.push_back(std::move(streamed));
+  }
+  return rows;
+}
+
+std::vector<StreamedRow> ReadAll(Database* database, size_t max_bytes, Status* status) {
+  std::vector<StreamedRow> all;
+  RowCursor cursor;
+  while (!cursor.done) {
+    const Id first = cursor.next_id;
+    util::SecretBytes chunk;
+    *status = database->ReadRows(&cursor, max_bytes, &chunk);
+    if (!status->ok()) return all;
+    SVR2_CHECK(chunk.size() <= max_bytes);
+    for (StreamedRow& row : RowsOf(util::View(chunk), first)) all.push_back(std::move(row));
+  }
+  return all;
+}
+
+util::Bytes MakeChunk(const Id& first, const Id& last, const std::vector<StreamedRow>& rows) {
+  util::Bytes chunk(first.begin(), first.end());
+  util::Append(&chunk, last);
+  for (const StreamedRow& row : rows) {
+    util::Append(&chunk, row.id);
+    chunk.push_back(static_cast<uint8_t>(row.data.size() | (row.available ? 0x80 : 0)));
+    chunk.push_back(static_cast<uint8_t>(row.tries));
+    util::Append(&chunk, row.verifier);
+    util::Append(&chunk, row.data);
+  }
+  return chunk;
+}
+
 bool OldRegion::Changed() const {
   return std::memcmp(region_.data, bytes_.data(), bytes_.size()) != 0;
 }

@@ -54,6 +54,28 @@ class Client {
   Effect effect_;
 };
 
+// A row as it comes out of a stream.
+struct StreamedRow {
+  Id id;
+  Verifier verifier;
+  util::Bytes data;
+  int tries;
+  bool available;
+  friend bool operator==(const StreamedRow& a, const StreamedRow& b) {
+    return a.id == b.id && a.verifier == b.verifier && a.data == b.data && a.tries == b.tries &&
+           a.available == b.available;
+  }
+};
+
+// The rows of one chunk (row_stream.h), which must be valid and begin at `first`.
+std::vector<StreamedRow> RowsOf(util::ByteView chunk, const Id& first);
+
+// All rows, by chunks of at most `max_bytes`; `status` says when it could not read them all.
+std::vector<StreamedRow> ReadAll(Database* database, size_t max_bytes, Status* status);
+
+// A chunk as a malicious or broken source might send it.
+util::Bytes MakeChunk(const Id& first, const Id& last, const std::vector<StreamedRow>& rows);
+
 // A piece of the enclave's memory.
 struct Region {
   std::string name;

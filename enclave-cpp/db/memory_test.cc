@@ -45,7 +45,7 @@ class TestMemory final : public integrity::Memory {
 class MemoryTest : public testing::Test {
  protected:
   void Make(uint32_t leaf_rows, uint32_t node_children, uint64_t max_rows = 1u << 30,
-            size_t max_heap_bytes = SIZE_MAX) {
+            size_t max_heap_bytes = SIZE_MAX, bool loading = false) {
     client_.reset();
     database_.reset();
     DatabaseOptions options;
@@ -55,6 +55,7 @@ class MemoryTest : public testing::Test {
     options.max_heap_bytes = max_heap_bytes;
     options.chunk_bytes = 4096;
     options.memory = &memory_;
+    options.loading = loading;
     env::FakeEnv env(1);
     database_ = std::move(Database::Create(&env, options)).value();
     client_ = std::make_unique<Client>(database_.get());
@@ -274,6 +275,79 @@ TEST_F(MemoryTest, ErasedRowsMakeRoom) {
   EXPECT_EQ(database_->heap_bytes(), bytes);
 }
 
+// Loading: refused at any allocation, nothing has changed, and the same chunk loads later.
+TEST_F(MemoryTest, AnyAllocationMayFailInLoadRows) {
+  std::vector<StreamedRow> rows;
+  for (uint64_t i = 0; i < 300; ++i)
+    rows.push_back({MakeId(i), MakeVerifier(i), MakeData(i), 1, false});
+  const Id half = MakeId(149);
+  const util::Bytes first =
+      MakeChunk(Id{}, half, std::vector<StreamedRow>(rows.begin(), rows.begin() + 150));
+  const util::Bytes second = MakeChunk(MakeId(150), MakeId(UINT64_MAX, UINT64_MAX),
+                                       std::vector<StreamedRow>(rows.begin() + 150, rows.end()));
+  int refused = 0;
+  uint64_t loaded = 0;
+  for (int allowed = 0; allowed < 200; ++allowed) {
+    memory_.allocations_left = 1 << 30;
+    Make(4, 4, 1u << 30, SIZE_MAX, true);
+    ASSERT_TRUE(database_->LoadRows(first, &loaded).ok());
+    const util::Bytes root = DatabasePeer::Root(*database_);
+    memory_.allocations_left = allowed;
+    const Status status = database_->LoadRows(second, &loaded);
+    if (status.ok()) break;
+    ++refused;
+    ASSERT_EQ(status, Status(proto::ERROR_DB_HEAP_FULL));
+    ASSERT_FALSE(database_->stopped());
+    ASSERT_EQ(DatabasePeer::Root(*database_), root);
+    ASSERT_EQ(DatabasePeer::Check(database_.get()), "");
+    memory_.allocations_left = 1 << 30;
+    ASSERT_TRUE(database_->LoadRows(second, &loaded).ok());
+    ASSERT_EQ(database_->rows(), 300u);
+    ASSERT_EQ(DatabasePeer::Check(database_.get()), "");
+  }
+  EXPECT_GT(refused, 5);
+  EXPECT_LT(refused, 199);
+  memory_.allocations_left = 1 << 30;
+}
+
+// Whatever its shape, a chunk whose memory could be reserved is loaded without one more.
+TEST_F(MemoryTest, WhatIsReservedIsEnoughForAnyChunk) {
+  const std::pair<uint32_t, uint32_t> shapes[] = {{4, 4}, {6, 4}, {4, 8}, {22, 100}};
+  for (const auto& [leaf_rows, node_children] : shapes) {
+    for (const uint64_t chunk_rows : {1u, 3u, 4u, 5u, 17u, 100u, 3000u}) {
+      Make(leaf_rows, node_children, 1u << 30, SIZE_MAX, true);
+      uint64_t id = 0;
+      for (int chunk = 0; chunk < 20; ++chunk) {
+        const uint64_t begin = id;
+        std::vector<StreamedRow> rows;
+        for (; id < begin + chunk_rows; ++id) {
+          rows.push_back({MakeId(id), MakeVerifier(id), MakeData(id), 1, false});
+        }
+        uint64_t loaded = 0;
+        ASSERT_TRUE(
+            database_->LoadRows(MakeChunk(MakeId(begin), MakeId(id - 1), rows), &loaded).ok());
+        ASSERT_EQ(loaded, chunk_rows);
+      }
+      ASSERT_EQ(DatabasePeer::Check(database_.get()), "") << leaf_rows << " " << chunk_rows;
+    }
+  }
+}
+
+// Rows that stream out do not stay behind in memory of the source, nor in that of a failed call.
+TEST_F(MemoryTest, AFailedReadLeavesNothingInItsBuffer) {
+  Make(4, 4);
+  for (uint64_t i = 0; i < 50; ++i) Add(i);
+  DatabasePeer::RowRegions(database_.get(), MakeId(40))[1].data[20] ^= 1;
+  util::SecretBytes out = {1, 2, 3};
+  out.reserve(100000);
+  RowCursor cursor;
+  EXPECT_EQ(database_->ReadRows(&cursor, 90000, &out), Status(proto::ERROR_INTEGRITY_MISMATCH));
+  EXPECT_EQ(out, (util::SecretBytes{1, 2, 3}));
+  EXPECT_EQ(cursor.next_id, Id{});
+  out.resize(90000);
+  for (size_t i = 3; i < out.size(); ++i) ASSERT_EQ(out[i], 0);
+}
+
 // A million rows in random order at the production sizes: at most 120 bytes a row (issue 2), every
 // row there, nothing else.
 TEST_F(MemoryTest, MillionRows) {
@@ -295,7 +369,7 @@ TEST_F(MemoryTest, MillionRows) {
   EXPECT_EQ(DatabasePeer::Check(database_.get()), "");
 }
 
-// Rows that come in key order, as they will from a joining replica's source, fill their leaves.
+// Rows that are added in key order fill their leaves, as loaded ones do.
 TEST_F(MemoryTest, RowsInOrderFillTheirLeaves) {
   Make(22, 100);
   for (uint64_t i = 0; i < 22000; ++i) Add(i);
