@@ -174,11 +174,12 @@ bool Raft::VotesMakeQuorumIn(const Membership& membership) const {
 }
 
 Status Raft::On(const PeerId& from, const VoteAnswer& answer) {
-  const bool asks = role_ == Role::kPreCandidate || role_ == Role::kCandidate;
-  Asked* const asked = asks ? FindAsked(from) : nullptr;
-  const bool echoes = asked != nullptr && answer.pre_vote == (role_ == Role::kPreCandidate) &&
-                      util::ConstantTimeEqual(answer.nonce, nonce_) && answer.last == log_.last();
-  if (echoes) asked->promise = answer.promise_index;
+  Asked* const asked = FindAsked(from);
+  if (asked == nullptr && answer.term <= term_) return proto::ERROR_RAFT_UNEXPECTED_ANSWER;
+  const bool awaited = role_ == (answer.pre_vote ? Role::kPreCandidate : Role::kCandidate);
+  const bool echoes = asked != nullptr && util::ConstantTimeEqual(answer.nonce, nonce_) &&
+                      answer.last == log_.last();
+  if (awaited && echoes) asked->promise = answer.promise_index;
   if (answer.term > term_) {
     if (role_ != Role::kPreCandidate) {
       AdoptTerm(answer.term);
@@ -190,6 +191,7 @@ Status Raft::On(const PeerId& from, const VoteAnswer& answer) {
     for (Asked& one : asked_) one.granted = false;
     return DrawNonce();
   }
+  if (!awaited) return Status::Ok();  // Late: that election is over.
   if (!echoes || (role_ == Role::kCandidate && answer.term != term_)) {
     return proto::ERROR_RAFT_UNEXPECTED_ANSWER;
   }

@@ -158,6 +158,16 @@ void TestGroup::Heal() {
   net_.MendAll();
 }
 
+void TestGroup::ConnectOnly(const std::set<uint8_t>& members) {
+  net_.queue().clear();
+  net_.MendAll();
+  for (const auto& a : replicas_) {
+    for (const auto& b : replicas_) {
+      if (members.count(a.first) == 0 || members.count(b.first) == 0) net_.Cut(a.first, b.first);
+    }
+  }
+}
+
 void TestGroup::Connect(uint8_t a, uint8_t b) {
   net_.Drop(a, b);
   net_.Drop(b, a);
@@ -167,12 +177,12 @@ void TestGroup::Connect(uint8_t a, uint8_t b) {
   if (Has(b)) replicas_.at(b).PeerConnected(TestPeer(a));
 }
 
-void TestGroup::Elect(uint8_t number) {
+void TestGroup::Elect(uint8_t number, size_t limit) {
   for (auto& replica : replicas_) {
     if (replica.first != number) RaftTesting::ForgetLeader(&replica.second);
   }
   RaftTesting::Campaign(&replicas_.at(number));
-  Run();
+  Run(limit);
 }
 
 Position TestGroup::Propose(uint8_t leader, const std::string& text) {

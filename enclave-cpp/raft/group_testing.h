@@ -46,6 +46,7 @@ class TestNetwork {
   // Messages on the link stay on it until released.
   void Hold(uint8_t from, uint8_t to) { held_.insert({from, to}); }
   void Release(uint8_t from, uint8_t to) { held_.erase({from, to}); }
+  bool IsHeld(uint8_t from, uint8_t to) const { return held_.count({from, to}) > 0; }
   // Messages on the link are lost.
   void Cut(uint8_t from, uint8_t to) { cut_.insert({from, to}); }
   void Mend(uint8_t from, uint8_t to) { cut_.erase({from, to}); }
@@ -97,11 +98,13 @@ class TestGroup {
   // Cut from all others, both ways; and back, with new sessions.
   void Isolate(uint8_t number);
   void Heal();
+  // Only these hear each other; what was on the way anywhere is lost. No new sessions.
+  void ConnectOnly(const std::set<uint8_t>& members);
   // A new session between two: what was on the way is lost.
   void Connect(uint8_t a, uint8_t b);
 
   // Lets `number` win an election as if its time had come and nobody heard a leader.
-  void Elect(uint8_t number);
+  void Elect(uint8_t number, size_t limit = 10000);
   Position Propose(uint8_t leader, const std::string& text);
 
   // Everything delivered so far, and what Step said.

@@ -96,7 +96,11 @@ Status Raft::On(const PeerId& from, const AppendAnswer& answer) {
   if (answer.term > term_) AdoptTerm(answer.term);
   if (stopped_.has_value()) return *stopped_;
   if (answer.term < term_) return Status::Ok();  // From before; its sender knows our term by now.
-  if (role_ != Role::kLeader) return proto::ERROR_RAFT_UNEXPECTED_ANSWER;
+  if (role_ != Role::kLeader) {
+    // A refusal tells a term to one that led until now; nobody else was to be told of success.
+    if (!answer.accepted) return Status::Ok();
+    return proto::ERROR_RAFT_UNEXPECTED_ANSWER;
+  }
   if (ShowsRollbackOfSelf(answer)) {
     Stop(proto::ERROR_RAFT_ROLLED_BACK);
     return proto::ERROR_RAFT_ROLLED_BACK;

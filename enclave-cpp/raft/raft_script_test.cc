@@ -49,7 +49,7 @@ INSTANTIATE_TEST_SUITE_P(All, RaftScriptTest, ::testing::ValuesIn(Scripts()),
                          [](const auto& script) { return script.param; });
 
 TEST(RaftScriptsTest, AreFound) {
-  EXPECT_GE(Scripts().size(), 12u) << "run this program in the folder enclave-cpp";
+  EXPECT_GE(Scripts().size(), 45u) << "run this program in the folder enclave-cpp";
 }
 
 TEST(RaftScriptsTest, AChangedTranscriptIsSeen) {
