@@ -57,6 +57,12 @@ struct RaftTesting {
     raft->memberships_.back().membership = membership;
     if (raft->is_leader()) raft->RefreshProgress();
   }
+  static void SetMembershipBefore(Raft* raft, const Membership& membership) {
+    raft->memberships_.at(raft->memberships_.size() - 2).membership = membership;
+  }
+  static void MarkRolledBack(Raft* raft, const PeerId& id) {
+    raft->MarkRolledBack(raft->FindProgress(id));
+  }
   static void SetStored(Raft* raft, const PeerId& id, uint64_t index) {
     raft->FindProgress(id)->stored = index;
   }
