@@ -30,6 +30,8 @@ Session::Content Session::ContentOf(const Traffic& traffic) const {
   util::StoreBigEndian64(out, id_);
   std::memcpy(out + 8, backup_id_.data(), backup_id_.size());
   out += 8 + backup_id_.size();
+  util::StoreBigEndian64(out, traffic.request);
+  out += 8;
   for (const Direction* direction : {&traffic.send, &traffic.receive}) {
     util::StoreBigEndian64(out, direction->counter);
     std::memcpy(out + 8, direction->key.data(), direction->key.size());
@@ -65,24 +67,32 @@ Status Session::Handshake(env::Env* env, integrity::Tree* tree, util::ByteView m
   return Status::Ok();
 }
 
-Status Session::Decrypt(integrity::Tree* tree, util::ByteView ciphertext,
-                        util::SecretBytes* plaintext) {
+Status Session::Decrypt(util::ByteView ciphertext, util::SecretBytes* plaintext, Opened* opened) {
   SVR2_CHECK(phase_ == Phase::kOpen);
   const Result<size_t> size = noise::TransportPlaintextBytes(ciphertext.size());
   if (!size.ok()) return size.status();
   plaintext->resize(*size);
-  Traffic traffic = traffic_;
-  const Content before = ContentOf(traffic);
+  Traffic& traffic = opened->traffic_;
+  traffic = traffic_;
+  opened->before_ = ContentOf(traffic);
   noise::CipherState cipher(kAead, traffic.receive.key, traffic.receive.counter);
   SVR2_RETURN_IF_ERROR(noise::TransportDecrypt(&cipher, ciphertext, plaintext->data()));
   traffic.receive.counter = cipher.counter();
-  // Nothing is done with the plaintext unless the copy was what the tree holds.
-  SVR2_RETURN_IF_ERROR(tree->Update(slot_, before.view(), ContentOf(traffic).view()));
-  traffic_.receive.counter = traffic.receive.counter;
   return Status::Ok();
 }
 
-Status Session::Encrypt(integrity::Tree* tree, util::ByteView plaintext, std::string* ciphertext) {
+Status Session::Accept(integrity::Tree* tree, const Opened& opened, uint64_t request) {
+  SVR2_CHECK(phase_ == Phase::kOpen && request != 0);
+  Traffic traffic = opened.traffic_;
+  traffic.request = request;
+  SVR2_RETURN_IF_ERROR(tree->Update(slot_, opened.before_.view(), ContentOf(traffic).view()));
+  traffic_.receive.counter = traffic.receive.counter;
+  traffic_.request = request;
+  return Status::Ok();
+}
+
+Status Session::Encrypt(integrity::Tree* tree, util::ByteView plaintext, uint64_t request,
+                        std::string* ciphertext) {
   SVR2_CHECK(phase_ == Phase::kOpen);
   ciphertext->resize(noise::TransportCiphertextBytes(plaintext.size()));
   Traffic traffic = traffic_;
@@ -90,14 +100,18 @@ Status Session::Encrypt(integrity::Tree* tree, util::ByteView plaintext, std::st
   noise::CipherState cipher(kAead, traffic.send.key, traffic.send.counter);
   SVR2_RETURN_IF_ERROR(
       noise::TransportEncrypt(&cipher, plaintext, reinterpret_cast<uint8_t*>(&(*ciphertext)[0])));
+  const bool waited_for = traffic.request == request && request != 0;
   traffic.send.counter = cipher.counter();
+  traffic.request = 0;
   // Not a byte of the ciphertext leaves unless the copy was what the tree holds.
-  const Status status = tree->Update(slot_, before.view(), ContentOf(traffic).view());
+  Status status = tree->Update(slot_, before.view(), ContentOf(traffic).view());
+  if (status.ok() && !waited_for) status = proto::ERROR_INTEGRITY_MISMATCH;
   if (!status.ok()) {
     ciphertext->clear();
     return status;
   }
   traffic_.send.counter = traffic.send.counter;
+  traffic_.request = 0;
   return Status::Ok();
 }
 

@@ -3,7 +3,9 @@
 // One client's attested Noise session: first the handshake, then requests in and responses out, one
 // at a time, and last a close. Keys, message counters and the client's id stand under the enclave's
 // integrity tree: a session of which any part of the memory is put back never encrypts two
-// plaintexts under one key and nonce, nor anything under another session's key.
+// plaintexts under one key and nonce, nor anything under another session's key. The number of the
+// request that it waits for stands there, too: no answer to another request goes out on it, whoever
+// exchanges the memory that says who waits for what.
 // Source: protocol.md §1, design.md §4 "Integrity" and §7 invariant 5.
 
 #ifndef SVR2_CLIENT_SESSION_H_
@@ -77,14 +79,24 @@ class Session {
   Status Handshake(env::Env* env, integrity::Tree* tree, util::ByteView message, std::string* reply)
       SVR2_REQUIRES(mutex_);
 
-  // Decrypts one request. Needs phase kOpen. After a failure the caller closes the session, and
-  // with ERROR_INTEGRITY_MISMATCH stops the replica for good.
-  Status Decrypt(integrity::Tree* tree, util::ByteView ciphertext, util::SecretBytes* plaintext)
+  // What a request was decrypted with. Valid until the mutex is released.
+  class Opened;
+
+  // Decrypts one request. Needs phase kOpen. Nothing is done with the plaintext before Accept says
+  // that it was decrypted with what the tree holds. After a failure the caller closes the session.
+  Status Decrypt(util::ByteView ciphertext, util::SecretBytes* plaintext, Opened* opened)
       SVR2_REQUIRES(mutex_);
 
-  // Encrypts one response. As Decrypt.
-  Status Encrypt(integrity::Tree* tree, util::ByteView plaintext, std::string* ciphertext)
+  // Takes a decrypted request as number `request` (not 0, never used before in this enclave), which
+  // the session now waits for. After a failure the caller closes the session, and with
+  // ERROR_INTEGRITY_MISMATCH stops the replica for good.
+  Status Accept(integrity::Tree* tree, const Opened& opened, uint64_t request)
       SVR2_REQUIRES(mutex_);
+
+  // Encrypts the response to the request of that number. Fails with ERROR_INTEGRITY_MISMATCH when
+  // the session waits for another or for none. As Accept.
+  Status Encrypt(integrity::Tree* tree, util::ByteView plaintext, uint64_t request,
+                 std::string* ciphertext) SVR2_REQUIRES(mutex_);
 
   // Ends the session: wipes its keys and takes its counters out of `tree`, which fails with
   // ERROR_INTEGRITY_MISMATCH when they were altered. Harmless when closed already.
@@ -122,8 +134,9 @@ class Session {
   struct Traffic {
     Direction send;
     Direction receive;
+    uint64_t request = 0;  // Waited for; 0 when none.
   };
-  static constexpr size_t kContentBytes = 8 + 16 + 2 * (8 + crypto::kAeadKeyBytes);
+  static constexpr size_t kContentBytes = 8 + 16 + 8 + 2 * (8 + crypto::kAeadKeyBytes);
   using Content = util::Secret<kContentBytes>;
 
   Content ContentOf(const Traffic& traffic) const;
@@ -143,6 +156,13 @@ class Session {
   bool has_slot_ SVR2_GUARDED_BY(mutex_) = false;
   // Almost always absent.
   std::unique_ptr<std::vector<OutItem>> outbox_ SVR2_GUARDED_BY(mutex_);
+};
+
+class Session::Opened {
+ private:
+  friend class Session;
+  Traffic traffic_;
+  Content before_;
 };
 
 }  // namespace svr2::client

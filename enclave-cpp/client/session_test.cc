@@ -23,6 +23,8 @@ namespace svr2::client {
 namespace {
 
 constexpr size_t kNkMessageBytes = 48;
+// The number of the one request that a session here waits for.
+constexpr uint64_t kRequest = 7;
 
 class SessionTest : public testing::Test {
  protected:
@@ -73,11 +75,13 @@ class SessionTest : public testing::Test {
 
   Status Decrypt(const std::string& ciphertext, util::SecretBytes* plaintext) {
     util::MutexLock lock(session_->mutex());
-    return session_->Decrypt(tree_.get(), ciphertext, plaintext);
+    Session::Opened opened;
+    SVR2_RETURN_IF_ERROR(session_->Decrypt(ciphertext, plaintext, &opened));
+    return session_->Accept(tree_.get(), opened, kRequest);
   }
   Status Encrypt(const std::string& plaintext, std::string* ciphertext) {
     util::MutexLock lock(session_->mutex());
-    return session_->Encrypt(tree_.get(), plaintext, ciphertext);
+    return session_->Encrypt(tree_.get(), plaintext, kRequest, ciphertext);
   }
   Status Close() {
     util::MutexLock lock(session_->mutex());
@@ -146,7 +150,7 @@ TEST_F(SessionTest, NoPartOfAnotherSessionsKeysOrCountersServesInThisOne) {
     SessionPeer::Copy(part, *session_, victim.get());
     std::string leaked;
     util::MutexLock lock(victim->mutex());
-    EXPECT_EQ(victim->Encrypt(tree_.get(), std::string("a secret"), &leaked),
+    EXPECT_EQ(victim->Encrypt(tree_.get(), std::string("a secret"), kRequest, &leaked),
               Status(proto::ERROR_INTEGRITY_MISMATCH));
     EXPECT_TRUE(leaked.empty());
   }
@@ -320,12 +324,15 @@ TEST_F(SessionTest, ASessionCopiedOverAnotherNeverEncryptsTwiceUnderOneNonce) {
   const auto other = std::move(session_);
   session_ = NewSession();
   ASSERT_NO_FATAL_FAILURE(Connect());
+  util::SecretBytes question;
+  ASSERT_TRUE(Decrypt(Sealed("question"), &question).ok());
   std::memcpy(static_cast<void*>(other.get()), static_cast<void*>(session_.get()), sizeof(Session));
   std::string answer, again;
   ASSERT_TRUE(Encrypt("answer", &answer).ok());
   util::MutexLock lock(other->mutex());
-  EXPECT_EQ(other->Encrypt(tree_.get(), util::ByteView(std::string("other")), &again).error(),
-            proto::ERROR_INTEGRITY_MISMATCH);
+  EXPECT_EQ(
+      other->Encrypt(tree_.get(), util::ByteView(std::string("other")), kRequest, &again).error(),
+      proto::ERROR_INTEGRITY_MISMATCH);
   EXPECT_EQ(again, "");
 }
 

@@ -5,6 +5,10 @@
 #ifndef SVR2_CORE_CALL_H_
 #define SVR2_CORE_CALL_H_
 
+#include <algorithm>
+#include <memory>
+#include <vector>
+
 #include "core/core.h"
 #include "core/output_batch.h"
 #include "core/request_batch.h"
@@ -13,10 +17,20 @@ namespace svr2::core {
 
 struct Core::Call {
   Call(Core* core, uint64_t tag)
-      : output(core->env_, &core->metrics_), requests(tag, &core->next_request_) {}
+      : output(core->env_, core->tree_.get(), &core->metrics_), requests(tag, core->env_) {}
+
+  // Something was left for this peer: it goes out at the end of the call, with all else.
+  void Touch(const std::shared_ptr<peers::Peer>& peer) {
+    if (std::find(touched.begin(), touched.end(), peer) == touched.end()) touched.push_back(peer);
+  }
 
   OutputBatch output;
   RequestBatch requests;
+  std::vector<std::shared_ptr<peers::Peer>> touched;
+  // Joiners wait for entries that this call applied.
+  bool pump_streams = false;
+  // Clients must be shown new evidence.
+  bool renew_server_key = false;
 };
 
 }  // namespace svr2::core

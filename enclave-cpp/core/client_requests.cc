@@ -111,9 +111,10 @@ void Core::HandleClientInput(const proto::ClientInput& input, Call* call) {
 
 void Core::HandleClientMessage(const std::shared_ptr<client::Session>& session, util::ByteView data,
                                Call* call) {
-  util::SecretBytes plaintext;
   Status status;
   bool handshake = false;
+  // Before the session's lock is taken.
+  if (call->requests.full()) SubmitRequests(call);
   {
     util::MutexLock lock(session->mutex());
     switch (session->phase()) {
@@ -130,7 +131,7 @@ void Core::HandleClientMessage(const std::shared_ptr<client::Session>& session, 
         status = !evidence_fresh_.load(std::memory_order_relaxed) && !session->busy()
                      ? Status(proto::ERROR_ATTESTATION_TOO_OLD)
                  : session->busy() ? Status(proto::ERROR_CLIENT_BUSY)
-                                   : session->Decrypt(tree_.get(), data, &plaintext);
+                                   : AddRequest(session, data, call);
         if (status.ok()) session->BeginRequest(now_tick_.load(std::memory_order_relaxed));
         break;
     }
@@ -139,13 +140,6 @@ void Core::HandleClientMessage(const std::shared_ptr<client::Session>& session, 
     metrics_.Increment(status.ok() ? proto::COUNTER_CLIENT_HANDSHAKES
                                    : proto::COUNTER_CLIENT_HANDSHAKES_FAILED);
     if (status.ok()) sessions_.Established(session->id());
-  } else if (status.ok()) {
-    if (call->requests.full()) SubmitRequests(call);
-    status = AddRequest(session, plaintext, call);
-    if (!status.ok()) {
-      util::MutexLock lock(session->mutex());
-      session->EndRequest();  // Nothing of it is in any log.
-    }
   }
   if (status.ok()) return;
   if (status.error() == proto::ERROR_INTEGRITY_MISMATCH) {
@@ -156,9 +150,13 @@ void Core::HandleClientMessage(const std::shared_ptr<client::Session>& session, 
   CloseSession(session, FinFor(status.error()), status.error(), call);
 }
 
-// Checks one decrypted request and adds it to the call's batch.
-Status Core::AddRequest(const std::shared_ptr<client::Session>& session,
-                        const util::SecretBytes& plaintext, Call* call) {
+// Decrypts one request, checks it and adds it to the call's batch. After a failure nothing was
+// added.
+Status Core::AddRequest(const std::shared_ptr<client::Session>& session, util::ByteView ciphertext,
+                        Call* call) {
+  util::SecretBytes plaintext;
+  client::Session::Opened opened;
+  SVR2_RETURN_IF_ERROR(session->Decrypt(ciphertext, &plaintext, &opened));
   // On an arena, since the destructor of a message on the heap is not safe when memory ran out.
   alignas(8) char block[kRequestBlockBytes];
   const util::ScopedWipe wipe(block, sizeof(block));
@@ -208,6 +206,10 @@ Status Core::AddRequest(const std::shared_ptr<client::Session>& session,
     verifier = *made;
     command.pin_verifier = verifier.view();
   }
+  SVR2_RETURN_IF_ERROR(db::CheckCommand(command));
+  const Result<uint64_t> number = call->requests.NextNumber(command.op);
+  if (!number.ok()) return number.status();
+  SVR2_RETURN_IF_ERROR(session->Accept(tree_.get(), opened, *number));
   SVR2_RETURN_IF_ERROR(call->requests.Add(command, Origin{session, 0, command.op}));
   metrics_.Increment(proto::COUNTER_CLIENT_REQUESTS);
   return Status::Ok();
@@ -237,6 +239,19 @@ void Core::Deliver(Outcome* outcome, Call* call) {
     DeliverOne(completion, call);
   }
   if (outcome->stopped.has_value()) StopForGood(*outcome->stopped, call);
+  for (const std::shared_ptr<peers::Peer>& peer : outcome->touched) call->Touch(peer);
+  for (const GroupCommandEnd& end : outcome->commands) EndCommand(end, call);
+  if (outcome->minimums_changed) {
+    // Peers and clients are shown evidence that names the new minimums.
+    RefreshPeerEvidence(call);
+    call->renew_server_key = true;
+  }
+  if (outcome->streams_ready) call->pump_streams = true;
+  if (outcome->forward.has_value()) {
+    Forward forward = std::move(*outcome->forward);
+    outcome->forward.reset();
+    SendForward(std::move(forward), call);
+  }
   for (const raft::RoleChange& change : outcome->role_changes) {
     Log(proto::LOG_LEVEL_INFO,
         std::string(RoleName(change.role)) + " in term " + std::to_string(change.term), call);
@@ -266,7 +281,8 @@ void Core::DeliverToSession(const Completion& completion, Call* call) {
     util::MutexLock lock(session->mutex());
     if (session->phase() != client::Session::Phase::kOpen) return;
     client::OutItem item;
-    status = EncryptResponse(completion.effect, session.get(), tree_.get(), &item.data);
+    status = EncryptResponse(completion.effect, completion.request, session.get(), tree_.get(),
+                             &item.data);
     if (status.ok()) {
       metrics_.CountError(completion.error);  // An answer that reads ERROR.
       call->output.AddClientItem(session, std::move(item));

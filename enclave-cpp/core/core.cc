@@ -18,12 +18,20 @@ namespace svr2::core {
 namespace {
 
 // Raft's anchor and the like, beside one slot a session.
-constexpr uint32_t kSlotsBesideSessions = 64;
+constexpr uint32_t kSlotsBesideSessions = 64 + peers::kMaxTableSlots;
 
 constexpr size_t kStackBlockBytes = 4096;
 
 // A minute at 100 ms: a limit that is reached stays reached for a while.
 constexpr uint64_t kTicksBetweenLimitWarnings = 600;
+
+JoinerOptions JoinerOptionsOf(const Settings& settings) {
+  JoinerOptions options;
+  options.patience_ticks = settings.peer_request_timeout_ticks;
+  options.pause_ticks = settings.heartbeat_ticks;
+  options.voters_to_compare = settings.group.super_majority();
+  return options;
+}
 
 client::SessionLimits LimitsOf(const Settings& settings) {
   client::SessionLimits limits;
@@ -87,9 +95,11 @@ Core::Core(env::Env* env, const Settings& settings, crypto::KeyPair peer_keys,
       settings_(settings),
       peer_keys_(std::move(peer_keys)),
       tree_(std::move(tree)),
-      replica_(env, settings, peer_keys_.public_key, tree_.get(), &metrics_),
+      peers_(peer_keys_.public_key),
+      replica_(env, settings, peer_keys_.public_key, tree_.get(), &metrics_, &peers_),
       sessions_(LimitsOf(settings)),
-      log_level_(settings.log_level) {
+      log_level_(settings.log_level),
+      joiner_(JoinerOptionsOf(settings)) {
   metrics_.Set(proto::GAUGE_UNPROTECTED, env->Simulated() ? 1 : 0);
 }
 
@@ -135,12 +145,34 @@ Status Core::HandleMessage(util::ByteView message) {
     if (!TryItem(item, &call)) status = proto::ERROR_OUT_OF_MEMORY;
     if (call.output.large()) {
       SubmitRequests(&call);
-      call.output.Flush();
+      Finish(&call);
     }
   }
   SubmitRequests(&call);
-  call.output.Flush();
+  Finish(&call);
   return status;
+}
+
+// Everything that the call owes goes out, to peers in one message each.
+void Core::Finish(Call* call) {
+  if (std::exchange(call->pump_streams, false)) PumpStreams(call);
+  if (std::exchange(call->renew_server_key, false)) RenewServerKey(call);
+  // After a stop nothing is told to anyone any more.
+  if (stopped_.load(std::memory_order_acquire)) call->touched.clear();
+  for (const std::shared_ptr<peers::Peer>& peer : call->touched) call->output.AddPeer(peer);
+  call->touched.clear();
+  call->output.Flush();
+  for (const OutputBatch::PeerFailure& failure : call->output.TakePeerFailures()) {
+    PeerFailed(failure, call);
+  }
+  if (!call->touched.empty()) Finish(call);
+}
+
+// Nothing more can be sent to this peer: its session ends, or what was found ends the replica.
+void Core::PeerFailed(const OutputBatch::PeerFailure& failure, Call* call) {
+  metrics_.CountError(failure.error);
+  if (failure.error == proto::ERROR_INTEGRITY_MISMATCH) return StopFor(failure.error, call);
+  if (failure.disconnected) PeerDown(failure.peer, failure.error, call);
 }
 
 // What others are owed in the same call goes out all the same.
@@ -162,14 +194,15 @@ void Core::HandleItem(const proto::HostItem& item, Call* call) {
     case proto::HostItem::kRequest:
       return HandleRequest(item.request(), call);
     case proto::HostItem::kReply:
-      return HandleReply(item.reply());
+      return HandleReply(item.reply(), call);
     case proto::HostItem::kClient:
       return HandleClientInput(item.client(), call);
     case proto::HostItem::kClientClose:
       return HandleClientClose(item.client_close());
     case proto::HostItem::kPeer:
+      return HandlePeerInput(item.peer(), call);
     case proto::HostItem::kPeerReset:
-      return metrics_.CountError(proto::ERROR_PEERS_UNKNOWN);
+      return HandlePeerReset(item.peer_reset(), call);
     case proto::HostItem::ITEM_NOT_SET:
       break;
   }
@@ -179,21 +212,18 @@ void Core::HandleItem(const proto::HostItem& item, Call* call) {
 void Core::HandleTick(const proto::Tick& tick, Call* call) {
   metrics_.Increment(proto::COUNTER_TICKS);
   const uint64_t now = now_tick_.fetch_add(1, std::memory_order_relaxed) + 1;
+  own_unix_ms_.store(tick.unix_time_ms(), std::memory_order_relaxed);
   Outcome outcome;
   replica_.Tick(tick.unix_time_ms(), now, &outcome);
   Deliver(&outcome, call);
+  if (stopped_.load(std::memory_order_acquire)) return;
+  TickPeers(call);
+  TickJoiner(call);
   if (stopped_.load(std::memory_order_acquire)) return;
   // First what gives memory back.
   ExpireSessions(call);
   RefreshServerKey(call);
   evidence_fresh_.store(UsableServerKey().ok(), std::memory_order_relaxed);
-}
-
-// Replies answer what this enclave asked. A group of one asks nothing yet, so every id is unknown.
-void Core::HandleReply(const proto::HostReply& reply) {
-  (void)reply;
-  metrics_.Increment(proto::COUNTER_UNKNOWN_REPLIES);
-  metrics_.CountError(proto::ERROR_CORE_UNKNOWN_TRANSACTION);
 }
 
 void Core::StopForGood(Error reason, Call* call) {

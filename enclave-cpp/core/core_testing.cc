@@ -76,11 +76,25 @@ void TestHost::Sort(const std::string& output) {
         stopped_ = item.stopped().error();
         break;
       case proto::EnclaveItem::kRequest:
+        requests_.push_back(item.request());
+        break;
       case proto::EnclaveItem::kPeer:
+        peer_output_.push_back(item.peer());
+        break;
       case proto::EnclaveItem::ITEM_NOT_SET:
         SVR2_CHECK(false);
     }
   }
+}
+
+std::deque<proto::PeerOutput> TestHost::TakePeerOutput() {
+  util::MutexLock lock(&mutex_);
+  return std::exchange(peer_output_, {});
+}
+
+std::vector<proto::EnclaveRequest> TestHost::TakeRequests() {
+  util::MutexLock lock(&mutex_);
+  return std::exchange(requests_, {});
 }
 
 ClientInbox& TestHost::inbox(uint64_t client_id) {
@@ -114,6 +128,15 @@ void TestHost::Tick(int ticks) {
     unix_ms_ += 100;
     if (!Input(message).ok()) return;
   }
+}
+
+uint64_t TestHost::Begin(proto::HostRequest request) {
+  const uint64_t id = next_transaction_++;
+  request.set_id(id);
+  proto::HostToEnclaveMessage message;
+  *message.add_items()->mutable_request() = std::move(request);
+  (void)Input(message);  // A refusal shows in that no reply comes.
+  return id;
 }
 
 proto::EnclaveReply TestHost::Ask(proto::HostRequest request) {

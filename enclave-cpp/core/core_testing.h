@@ -63,6 +63,8 @@ class TestHost {
   void SetUnixMs(uint64_t unix_ms) { unix_ms_ = unix_ms; }
   uint64_t unix_ms() const { return unix_ms_; }
 
+  // Sends a request under a new id, which it returns; the reply may come later, in replies().
+  uint64_t Begin(proto::HostRequest request);
   // A transaction: sends the request under a new id and returns its reply.
   proto::EnclaveReply Ask(proto::HostRequest request);
   // A tick, then create-group, which must succeed.
@@ -79,6 +81,9 @@ class TestHost {
   // The next item for a client, if any.
   std::optional<std::string> TakeItem(uint64_t client_id);
   std::map<uint64_t, proto::EnclaveReply>& replies() { return replies_; }
+  // What was to be carried to other enclaves, and what the host was asked, since the last call.
+  std::deque<proto::PeerOutput> TakePeerOutput();
+  std::vector<proto::EnclaveRequest> TakeRequests();
   const std::vector<proto::LogLine>& log() const { return log_; }
   const std::optional<Error>& stopped() const { return stopped_; }
 
@@ -93,6 +98,8 @@ class TestHost {
   util::Mutex mutex_;  // Guards what follows while several threads call in.
   std::map<uint64_t, proto::EnclaveReply> replies_;
   std::map<uint64_t, ClientInbox> inboxes_;
+  std::deque<proto::PeerOutput> peer_output_;
+  std::vector<proto::EnclaveRequest> requests_;
   std::vector<proto::LogLine> log_;
   std::optional<Error> stopped_;
 };

@@ -144,8 +144,10 @@ TEST(EvidenceTest, WithoutRandomBytesNoHandshakeAndNoNewKey) {
   EXPECT_EQ(pending->inbox().fin_error, proto::ERROR_RANDOM_FAILED);
   host.Tick(5);
   EXPECT_GE(host.GetCounter(proto::COUNTER_EVIDENCE_FAILURES), 2u);
-  // Requests need no random bytes.
-  EXPECT_TRUE(established.Call(TriesOf()).has_value());
+  // Numbers of requests are random: without one a request is refused.
+  EXPECT_FALSE(established.Call(TriesOf()).has_value());
+  EXPECT_EQ(established.inbox().fin, proto::CLOSE_REASON_NOT_APPLIED);
+  EXPECT_EQ(established.inbox().fin_error, proto::ERROR_RANDOM_FAILED);
   EXPECT_FALSE(host.stopped().has_value());
   host.env().FailRandom(false);
   host.Tick();

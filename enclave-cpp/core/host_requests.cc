@@ -51,6 +51,7 @@ void FillStatus(const Snapshot& snapshot, proto::StatusReply* out) {
   }
   if (!snapshot.minimums.empty()) *out->mutable_minimums() = snapshot.minimums.ToProto();
   out->set_group_time_seconds(snapshot.group_time_seconds);
+  out->set_member(snapshot.member);
 }
 
 }  // namespace
@@ -77,16 +78,8 @@ void Core::HandleRequest(const proto::HostRequest& request, Call* call) {
       return SetLogLevel(id, request.set_log_level(), call);
     case proto::HostRequest::kEvidence:
       return ReportEvidence(id, call);
-    case proto::HostRequest::kJoinGroup:
-    case proto::HostRequest::kChangeMembership:
-    case proto::HostRequest::kRelinquishLeadership:
-    case proto::HostRequest::kResetPeer:
-    case proto::HostRequest::kPingPeer:
-    case proto::HostRequest::kHash:
-    case proto::HostRequest::kRaiseMinimums:
-      AddReply(id, proto::ERROR_CORE_NO_GROUP, call);
-      return;
-    case proto::HostRequest::REQUEST_NOT_SET:
+    default:
+      if (HandleGroupRequest(request, call)) return;
       break;
   }
   AddReply(id, proto::ERROR_CORE_EMPTY_ITEM, call);
@@ -176,6 +169,7 @@ void Core::ReportStatus(uint64_t id, Call* call) {
   if (serving.ok()) serving = UsableServerKey().status();
   proto::StatusReply* out = AddReply(id, proto::OK, call)->mutable_status();
   FillStatus(snapshot, out);
+  FillPeers(snapshot, out);
   out->set_peer_id(peer_id().data(), peer_id().size());
   const Result<proto::RaftGroupConfig> group = replica_.Group();
   if (group.ok()) *out->mutable_group() = *group;
@@ -183,6 +177,28 @@ void Core::ReportStatus(uint64_t id, Call* call) {
   out->set_serving(serving.ok());
   out->set_not_serving_reason(serving.error());
   out->set_unprotected(env_->Simulated());
+}
+
+// What consensus does not know: which sessions stand, and how far joining is.
+void Core::FillPeers(const Snapshot& snapshot, proto::StatusReply* out) {
+  for (proto::MemberStatus& member : *out->mutable_members()) {
+    const std::optional<raft::PeerId> id = ToPeerId(member.peer_id());
+    member.set_connected(id.has_value() && (*id == peer_id() || IsConnected(*id)));
+    for (const raft::Raft::MemberProgress& progress : snapshot.progress) {
+      if (progress.id != id) continue;
+      member.set_stored_index(progress.stored);
+      member.set_silent_ticks(static_cast<uint32_t>(progress.silent_ticks));
+    }
+  }
+  proto::JoinStatus* join = out->mutable_join();
+  join->set_rows_loaded(snapshot.rows_loaded);
+  util::MutexLock lock(&join_mutex_);
+  join->set_phase(joiner_.phase());
+  if (joiner_.active()) {
+    join->set_source_id(joiner_.source().data(), joiner_.source().size());
+  }
+  join->set_attempts_failed(joiner_.attempts_failed());
+  join->set_last_error(joiner_.last_error());
 }
 
 void Core::ReportMetrics(uint64_t id, Call* call) {
@@ -205,6 +221,14 @@ void Core::UpdateGauges(const Snapshot& snapshot) {
   metrics_.Set(proto::GAUGE_IS_LEADER,
                snapshot.has_group && snapshot.role == raft::Role::kLeader ? 1 : 0);
   metrics_.Set(proto::GAUGE_IS_VOTER, snapshot.voting ? 1 : 0);
+  metrics_.Set(proto::GAUGE_IS_MEMBER, snapshot.member ? 1 : 0);
+  metrics_.Set(proto::GAUGE_LEADER_KNOWN, snapshot.leader.has_value() ? 1 : 0);
+  metrics_.Set(proto::GAUGE_PEERS_CONNECTED, peers_.Connected().size());
+  metrics_.Set(proto::GAUGE_STATE_STREAMS, snapshot.streams);
+  {
+    util::MutexLock lock(&join_mutex_);
+    metrics_.Set(proto::GAUGE_JOIN_PHASE, static_cast<uint64_t>(joiner_.phase()));
+  }
   metrics_.Set(proto::GAUGE_VOTERS, voters);
   metrics_.Set(proto::GAUGE_MEMBERS, snapshot.members.size());
   metrics_.Set(proto::GAUGE_HEAP_BYTES_USED, env_->HeapBytesUsed());
@@ -245,6 +269,8 @@ Result<std::shared_ptr<const client::ServerKey>> Core::UsableServerKey() {
     return now.error() == proto::ERROR_CORE_NO_GROUP ? now.status()
                                                      : Status(proto::ERROR_CORE_NO_QUORUM_TIME);
   }
+  // No client session before the own membership is committed (protocol.md §5).
+  if (!replica_.may_serve()) return proto::ERROR_CORE_JOINING;
   std::shared_ptr<const client::ServerKey> key;
   {
     util::MutexLock lock(&server_key_mutex_);
@@ -259,8 +285,6 @@ Result<std::shared_ptr<const client::ServerKey>> Core::UsableServerKey() {
 }
 
 void Core::RefreshServerKey(Call* call) {
-  const Result<uint64_t> now_seconds = replica_.GroupTimeSeconds();
-  if (!now_seconds.ok()) return;  // No group, or no time yet: the next tick tries again.
   const uint64_t now_tick = now_tick_.load(std::memory_order_relaxed);
   {
     util::MutexLock lock(&server_key_mutex_);
@@ -269,6 +293,13 @@ void Core::RefreshServerKey(Call* call) {
       return;
     }
   }
+  RenewServerKey(call);
+}
+
+void Core::RenewServerKey(Call* call) {
+  const Result<uint64_t> now_seconds = replica_.GroupTimeSeconds();
+  if (!now_seconds.ok()) return;  // No group, or no time yet: the next tick tries again.
+  const uint64_t now_tick = now_tick_.load(std::memory_order_relaxed);
   if (refreshing_.exchange(true, std::memory_order_acquire)) return;
   Status status;
   try {

@@ -18,8 +18,9 @@ google::protobuf::ArenaOptions StartingWith(char* block, size_t size) {
 
 }  // namespace
 
-OutputBatch::OutputBatch(env::Env* env, metrics::Registry* metrics)
+OutputBatch::OutputBatch(env::Env* env, integrity::Tree* tree, metrics::Registry* metrics)
     : env_(env),
+      surroundings_{env, tree},
       metrics_(metrics),
       arena_(StartingWith(block_, sizeof(block_))),
       message_(google::protobuf::Arena::CreateMessage<proto::EnclaveToHostMessage>(&arena_)) {}
@@ -31,6 +32,7 @@ OutputBatch::~OutputBatch() {
     while (session->TakeFromOutboxOrRelease(this).has_value()) {
     }
   }
+  for (const std::shared_ptr<peers::Peer>& peer : claimed_peers_) peer->Release(this);
 }
 
 proto::EnclaveItem* OutputBatch::AddItem() {
@@ -68,6 +70,41 @@ void OutputBatch::AddClientItem(const std::shared_ptr<client::Session>& session,
   // A session that this batch has claimed already adds to the same message: order is kept.
   if (!already) claimed_.push_back(session);
   AppendClientItem(session->id(), std::move(item));
+}
+
+void OutputBatch::AddPeer(const std::shared_ptr<peers::Peer>& peer) {
+  // Room first: a claim that memory ran out on would never end.
+  if (claimed_peers_.size() == claimed_peers_.capacity()) {
+    claimed_peers_.reserve(2 * claimed_peers_.size() + 1);
+  }
+  bool already = false;
+  // Claimed before by this batch: taken along once the message on its way is out.
+  if (!peer->Claim(this, &already) || already) return;
+  claimed_peers_.push_back(peer);
+  if (!AppendPeerItems(peer)) claimed_peers_.pop_back();
+}
+
+// Encrypts what waits for the peer into this message; false when nothing did, which ends the claim.
+bool OutputBatch::AppendPeerItems(const std::shared_ptr<peers::Peer>& peer) {
+  FinishItem();
+  peers::Peer::Output output;
+  if (!peer->TakeOutput(surroundings_, this, &output)) return false;
+  metrics_->Increment(proto::COUNTER_PEER_MESSAGES_SENT, output.pieces);
+  metrics_->Increment(proto::COUNTER_PEER_BYTES_SENT, output.data_bytes);
+  for (std::string& data : output.messages) AppendPeerItem(peer->id(), std::move(data));
+  if (!output.status.ok() || output.disconnected) {
+    peer_failures_.push_back(PeerFailure{peer, output.status.error(), output.disconnected});
+  }
+  return true;
+}
+
+void OutputBatch::AppendPeerItem(const raft::PeerId& peer, std::string data) {
+  FinishItem();
+  large_bytes_ += data.size();
+  auto* out = google::protobuf::Arena::CreateMessage<proto::PeerOutput>(&arena_);
+  out->set_peer_id(peer.data(), peer.size());
+  out->set_data(std::move(data));
+  message_->add_items()->unsafe_arena_set_allocated_peer(out);
 }
 
 void OutputBatch::Flush() {
@@ -108,6 +145,12 @@ void OutputBatch::CollectOutboxes() {
     if (took) std::swap(claimed_[kept++], claimed_[i]);
   }
   claimed_.resize(kept);
+  size_t kept_peers = 0;
+  for (size_t i = 0; i < claimed_peers_.size(); ++i) {
+    if (AppendPeerItems(claimed_peers_[i]))
+      std::swap(claimed_peers_[kept_peers++], claimed_peers_[i]);
+  }
+  claimed_peers_.resize(kept_peers);
 }
 
 }  // namespace svr2::core

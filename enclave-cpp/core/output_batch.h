@@ -4,6 +4,8 @@
 // allows. Items of one client leave in the order in which they were made, across threads: while a
 // message that holds a client's item is on its way, other threads leave that client's items in its
 // outbox, and the thread whose message it is picks them up. No thread waits for another's output.
+// The same holds for peers; what is left for a peer is encoded and encrypted only when its turn
+// comes, so that what gathers meanwhile travels in one message.
 // Source: design.md §3 "Order", §4 "Locks".
 
 #ifndef SVR2_CORE_OUTPUT_BATCH_H_
@@ -14,11 +16,14 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "client/session.h"
 #include "env/env.h"
+#include "integrity/tree.h"
 #include "metrics/registry.h"
+#include "peers/table.h"
 #include "svr2/boundary.pb.h"
 
 namespace svr2::core {
@@ -26,7 +31,7 @@ namespace svr2::core {
 // Thread-compatible: one per call into the enclave, on its stack.
 class OutputBatch {
  public:
-  OutputBatch(env::Env* env, metrics::Registry* metrics);
+  OutputBatch(env::Env* env, integrity::Tree* tree, metrics::Registry* metrics);
   OutputBatch(const OutputBatch&) = delete;
   OutputBatch& operator=(const OutputBatch&) = delete;
   // Flush was called, or an exception is on its way.
@@ -41,6 +46,22 @@ class OutputBatch {
   // An item for a client. The session stays alive until it is out.
   void AddClientItem(const std::shared_ptr<client::Session>& session, client::OutItem item)
       SVR2_REQUIRES(session->mutex());
+
+  // What is in the peer's outbox goes out with this batch, unless another thread is at it.
+  void AddPeer(const std::shared_ptr<peers::Peer>& peer);
+
+  // A message to a peer that has no outbox.
+  void AppendPeerItem(const raft::PeerId& peer, std::string data);
+
+  // Peers to which nothing more could be sent, and why; to be handled once Flush has returned. The
+  // list is empty afterwards.
+  struct PeerFailure {
+    std::shared_ptr<peers::Peer> peer;
+    Error error;
+    // A session is over by that.
+    bool disconnected;
+  };
+  std::vector<PeerFailure> TakePeerFailures() { return std::exchange(peer_failures_, {}); }
 
   // The item added last holds about so many bytes; small ones need not be told.
   void NoteBytes(size_t bytes) { large_bytes_ += bytes; }
@@ -58,11 +79,13 @@ class OutputBatch {
   static constexpr size_t kStackBlockBytes = 2048;
 
   void AppendClientItem(uint64_t client_id, client::OutItem item);
+  bool AppendPeerItems(const std::shared_ptr<peers::Peer>& peer);
   void FinishItem();
   void Send();
   void CollectOutboxes();
 
   env::Env* const env_;
+  const peers::Surroundings surroundings_;
   metrics::Registry* const metrics_;
   // Small messages are built without touching the heap, whose lock all threads share.
   alignas(8) char block_[kStackBlockBytes];
@@ -73,6 +96,8 @@ class OutputBatch {
   size_t large_bytes_ = 0;
   // Sessions whose output this batch holds the claim of.
   std::vector<std::shared_ptr<client::Session>> claimed_;
+  std::vector<std::shared_ptr<peers::Peer>> claimed_peers_;
+  std::vector<PeerFailure> peer_failures_;
 };
 
 }  // namespace svr2::core

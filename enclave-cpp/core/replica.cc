@@ -7,6 +7,7 @@
 #include <new>
 #include <utility>
 
+#include "core/replica_loading.h"
 #include "crypto/hash.h"
 #include "util/endian.h"
 
@@ -14,18 +15,20 @@ namespace svr2::core {
 
 namespace {
 
-uint64_t Tag(const raft::PeerId& id) { return util::LoadBigEndian64(id.data()); }
+raft::GroupConfig GroupOf(const Settings& settings) {
+  raft::GroupConfig group;
+  group.min_voting_replicas = settings.group.min_voting_replicas();
+  group.max_voting_replicas = settings.group.max_voting_replicas();
+  group.super_majority = settings.group.super_majority();
+  return group;
+}
 
-raft::Options RaftOptions(const Settings& settings) {
-  raft::Options options;
-  options.group.min_voting_replicas = settings.group.min_voting_replicas();
-  options.group.max_voting_replicas = settings.group.max_voting_replicas();
-  options.group.super_majority = settings.group.super_majority();
-  options.election_ticks = settings.election_ticks;
-  options.heartbeat_ticks = settings.heartbeat_ticks;
-  options.log.max_bytes = settings.log_max_bytes;
-  options.log.min_entries = settings.log_min_entries;
-  options.log.max_age_ticks = settings.log_max_age_ticks;
+HealingOptions HealingOf(const Settings& settings) {
+  HealingOptions options;
+  options.group = GroupOf(settings);
+  options.fresh_ticks = settings.election_ticks;
+  options.voting_timeout_ticks = settings.replica_voting_timeout_ticks;
+  options.membership_timeout_ticks = settings.replica_membership_timeout_ticks;
   return options;
 }
 
@@ -38,16 +41,41 @@ Result<uint64_t> DrawNonZero(env::Env* env) {
   return value;
 }
 
+constexpr char kHostHashLabel[] = "svr2 host hash v1";
+
 }  // namespace
 
+raft::Options RaftOptions(const Settings& settings) {
+  raft::Options options;
+  options.group = GroupOf(settings);
+  options.election_ticks = settings.election_ticks;
+  options.heartbeat_ticks = settings.heartbeat_ticks;
+  options.log.max_bytes = settings.log_max_bytes;
+  options.log.min_entries = settings.log_min_entries;
+  options.log.max_age_ticks = settings.log_max_age_ticks;
+  return options;
+}
+
+uint64_t ReplicaTag(const raft::PeerId& id) { return util::LoadBigEndian64(id.data()); }
+
+Replica::GroupKeys::GroupKeys(util::ByteView key)
+    : group_key(key), digest_key(db::DeriveDigestKey(key)) {
+  crypto::Blake2b(
+      key,
+      util::ByteView(reinterpret_cast<const uint8_t*>(kHostHashLabel), sizeof(kHostHashLabel) - 1),
+      host_hash_key.data(), host_hash_key.size());
+}
+
 Replica::Replica(env::Env* env, const Settings& settings, const raft::PeerId& self,
-                 integrity::Tree* tree, metrics::Registry* metrics)
+                 integrity::Tree* tree, metrics::Registry* metrics, peers::Table* peers)
     : env_(env),
       settings_(settings),
       self_(self),
-      tag_(Tag(self)),
+      tag_(ReplicaTag(self)),
+      healing_(HealingOf(settings)),
       tree_(tree),
       metrics_(metrics),
+      peers_(peers),
       log_room_bytes_(settings.log_max_bytes) {}
 
 Replica::~Replica() = default;
@@ -56,6 +84,7 @@ Result<proto::RaftGroupConfig> Replica::Found(Outcome* outcome) {
   util::MutexLock lock(&mutex_);
   if (stopped_.has_value()) return proto::ERROR_CORE_STOPPED;
   if (group_ != nullptr) return proto::ERROR_CORE_GROUP_EXISTS;
+  if (loading_ != nullptr) return proto::ERROR_CORE_JOINING;
 
   const Result<uint64_t> group_id = DrawNonZero(env_);
   if (!group_id.ok()) return group_id.status();
@@ -63,44 +92,60 @@ Result<proto::RaftGroupConfig> Replica::Found(Outcome* outcome) {
   util::ScopedWipe wipe(group_key.data(), group_key.size());
   SVR2_RETURN_IF_ERROR(env_->RandomBytes(group_key.data(), group_key.size()));
 
-  env::Env* const env = env_;
   Result<raft::Raft> raft =
-      raft::Raft::Found(RaftOptions(settings_), self_, group_key, [env]() -> Result<uint64_t> {
-        uint64_t bits = 0;
-        SVR2_RETURN_IF_ERROR(env->RandomBytes(reinterpret_cast<uint8_t*>(&bits), sizeof(bits)));
-        return bits;
-      });
+      raft::Raft::Found(RaftOptions(settings_), self_, group_key, RandomBits());
   if (!raft.ok()) return raft.status();
-  db::DatabaseOptions options;
-  options.max_rows = settings_.max_rows;
-  const db::DigestKey digest_key = db::DeriveDigestKey(group_key);
-  options.digest_key = digest_key.view();
-  Result<std::unique_ptr<db::Database>> database = db::Database::Create(env_, options);
+  const GroupKeys keys(group_key);
+  Result<std::unique_ptr<db::Database>> database = NewDatabase(keys, false);
   if (!database.ok()) return database.status();
 
-  auto group = std::make_unique<GroupState>(std::move(*raft), std::move(*database));
+  auto group = std::make_unique<GroupState>(std::move(*raft), std::move(*database), keys);
   group->config = settings_.group;
   group->config.set_group_id(*group_id);
-  auto pin_key = std::make_unique<const db::PinKey>(db::DerivePinKey(group_key));
+  SVR2_RETURN_IF_ERROR(InstallGroup(std::move(group)));
+  try {
+    Anchor before;
+    ReadAnchor(&before);
+    AdvanceLocked(before, 0, outcome);
+  } catch (const std::bad_alloc&) {
+    StopLocked(proto::ERROR_OUT_OF_MEMORY, outcome);
+  }
+  if (stopped_.has_value()) return *stopped_;
+  return group_->config;
+}
 
+raft::RandomSource Replica::RandomBits() {
+  env::Env* const env = env_;
+  return [env]() -> Result<uint64_t> {
+    uint64_t bits = 0;
+    SVR2_RETURN_IF_ERROR(env->RandomBytes(reinterpret_cast<uint8_t*>(&bits), sizeof(bits)));
+    return bits;
+  };
+}
+
+Result<std::unique_ptr<db::Database>> Replica::NewDatabase(const GroupKeys& keys, bool loading) {
+  db::DatabaseOptions options;
+  options.max_rows = settings_.max_rows;
+  options.digest_key = keys.digest_key.view();
+  options.loading = loading;
+  return db::Database::Create(env_, options);
+}
+
+// Makes `group` the group of this replica and puts it under the tree.
+Status Replica::InstallGroup(std::unique_ptr<GroupState> group) {
+  auto pin_key = std::make_unique<const db::PinKey>(db::DerivePinKey(group->keys.group_key.view()));
   group_ = std::move(group);
-  Anchor before;
-  ReadAnchor(&before);
-  const Result<integrity::Slot> slot = tree_->Allocate(before.view());
+  Anchor anchor;
+  ReadAnchor(&anchor);
+  const Result<integrity::Slot> slot = tree_->Allocate(anchor.view());
   if (!slot.ok()) {
     group_.reset();
     return slot.status();
   }
   group_->slot = *slot;
   pin_key_owner_ = std::move(pin_key);
-  try {
-    AdvanceLocked(before, 0, outcome);
-  } catch (const std::bad_alloc&) {
-    StopLocked(proto::ERROR_OUT_OF_MEMORY, outcome);
-  }
-  if (stopped_.has_value()) return *stopped_;
   pin_key_.store(pin_key_owner_.get(), std::memory_order_release);
-  return group_->config;
+  return Status::Ok();
 }
 
 void Replica::Tick(uint64_t unix_ms, uint64_t now_tick, Outcome* outcome) {
@@ -110,7 +155,9 @@ void Replica::Tick(uint64_t unix_ms, uint64_t now_tick, Outcome* outcome) {
     outcome->stopped = stopped_;
     return;
   }
+  now_tick_ = now_tick;
   clock_.SetOwn(unix_ms);
+  own_seconds_.store(unix_ms / 1000, std::memory_order_relaxed);
   if (group_ == nullptr) return;
   try {
     Anchor before;
@@ -118,6 +165,7 @@ void Replica::Tick(uint64_t unix_ms, uint64_t now_tick, Outcome* outcome) {
     group_->raft.Tick();
     AdvanceLocked(before, 0, outcome);
     ExpireWaiting(now_tick, outcome);
+    if (!stopped_.has_value()) HealLocked(now_tick, outcome);
   } catch (const std::bad_alloc&) {
     StopLocked(proto::ERROR_OUT_OF_MEMORY, outcome);
   }
@@ -135,15 +183,14 @@ void Replica::Submit(EntryInTheMaking entry, uint64_t now_tick, Outcome* outcome
     status = RefusalLocked();
     if (status.ok()) {
       ReadAnchor(&before);
-      deadlines_.push_back(
-          Deadline{now_tick + settings_.client_request_timeout_ticks, entry.first_request});
-      status = AppendLocked(&entry, &appended, &log_damaged);
+      status = SubmitLocked(&entry, now_tick, &appended, &log_damaged, outcome);
     }
   } catch (const std::bad_alloc&) {
     status = proto::ERROR_OUT_OF_MEMORY;
   }
   if (!status.ok()) {
     const uint64_t number = entry.first_request;
+    waiting_.erase(number);
     if (!deadlines_.empty() && deadlines_.back().first_request == number) deadlines_.pop_back();
     // Refusing is one thing; that memory was altered, or is half written, is another.
     if (log_damaged || status.error() == proto::ERROR_INTEGRITY_MISMATCH) {
@@ -152,13 +199,33 @@ void Replica::Submit(EntryInTheMaking entry, uint64_t now_tick, Outcome* outcome
     CompleteAll(std::move(entry.origins), Completion::Kind::kNotApplied, status.error(), outcome);
     return;
   }
+  if (appended == 0) return;  // Forwarded: nothing changed here.
   try {
     AdvanceLocked(before, appended, outcome);
-    // Almost always answered by now; else the deadline stays.
+    // In a group of one it is answered by now; else the deadline stays.
     if (!stopped_.has_value() && waiting_.count(entry.first_request) == 0) deadlines_.pop_back();
   } catch (const std::bad_alloc&) {
     StopLocked(proto::ERROR_OUT_OF_MEMORY, outcome);
   }
+}
+
+// Appends as leader, else prepares the forward. On failure nothing was appended or sent, and
+// `entry` still has its origins.
+Status Replica::SubmitLocked(EntryInTheMaking* entry, uint64_t now_tick, uint64_t* appended,
+                             bool* log_damaged, Outcome* outcome) {
+  deadlines_.push_back(
+      Deadline{now_tick + settings_.client_request_timeout_ticks, entry->first_request});
+  if (group_->raft.is_leader()) return AppendLocked(entry, appended, log_damaged);
+  const std::optional<raft::PeerId>& leader = group_->raft.leader();
+  if (!leader.has_value()) return proto::ERROR_RAFT_NO_LEADER;
+  if (!IsConnected(*leader)) return proto::ERROR_PEERS_NOT_CONNECTED;
+  Waiting& waiting = waiting_[entry->first_request];
+  outcome->forward.emplace();
+  outcome->forward->leader = *leader;
+  outcome->forward->first_request = entry->first_request;
+  outcome->forward->payload = std::move(entry->payload);
+  waiting.origins = std::move(entry->origins);
+  return Status::Ok();
 }
 
 bool Replica::OpenTransaction(uint64_t id) {
@@ -196,15 +263,23 @@ Result<proto::RaftGroupConfig> Replica::Group() {
   return group_->config;
 }
 
+std::vector<raft::Member> Replica::Members() {
+  util::MutexLock lock(&mutex_);
+  if (group_ == nullptr) return {};
+  return group_->raft.membership().members();
+}
+
 Snapshot Replica::TakeSnapshot() {
   util::MutexLock lock(&mutex_);
   Snapshot out;
   out.serving = RefusalLocked();
+  if (loading_ != nullptr) out.rows_loaded = loading_->db == nullptr ? 0 : loading_->db->rows();
   if (group_ == nullptr) return out;
   const raft::Raft& raft = group_->raft;
   out.has_group = true;
   out.role = raft.role();
   out.voting = raft.is_voter();
+  out.member = raft.membership_committed();
   out.term = raft.term();
   out.leader = raft.leader();
   out.last_index = raft.last_index();
@@ -212,9 +287,12 @@ Snapshot Replica::TakeSnapshot() {
   out.commit_index = raft.commit_index();
   out.applied_index = raft.applied_index();
   out.rows = group_->db->rows();
+  out.rows_loaded = out.rows;
   out.log_bytes = raft.log().bytes();
   out.log_entries = raft.log().entries();
+  out.streams = streams_.size();
   out.members = raft.membership().members();
+  out.progress = raft.OtherMembers();
   out.minimums = group_->minimums;
   const Result<uint64_t> time = GroupTimeLocked();
   if (time.ok()) out.group_time_seconds = *time;
@@ -224,9 +302,13 @@ Snapshot Replica::TakeSnapshot() {
 // Why no request can be taken now; OK when one can.
 Status Replica::RefusalLocked() const {
   if (stopped_.has_value()) return proto::ERROR_CORE_STOPPED;
-  if (group_ == nullptr) return proto::ERROR_CORE_NO_GROUP;
-  if (!group_->raft.is_leader()) return proto::ERROR_RAFT_NOT_LEADER;
-  if (group_->raft.voters() < settings_.group.min_voting_replicas()) {
+  if (group_ == nullptr) {
+    return loading_ != nullptr ? proto::ERROR_CORE_JOINING : proto::ERROR_CORE_NO_GROUP;
+  }
+  const raft::Raft& raft = group_->raft;
+  if (!raft.membership_committed() || !group_->compared) return proto::ERROR_CORE_JOINING;
+  if (!raft.is_leader() && !raft.leader().has_value()) return proto::ERROR_RAFT_NO_LEADER;
+  if (raft.voters() < settings_.group.min_voting_replicas()) {
     return proto::ERROR_RAFT_TOO_FEW_VOTERS;
   }
   // Answering clients needs a time that a quorum of voters backs (protocol.md §5).
@@ -250,6 +332,7 @@ Status Replica::AppendLocked(EntryInTheMaking* entry, uint64_t* index, bool* log
   const size_t backups = entry->origins.front().op == db::Op::kBackup ? entry->origins.size() : 0;
   SVR2_RETURN_IF_ERROR(CheckRoomForBackups(backups));
   Waiting& waiting = waiting_[entry->first_request];
+  const auto at = waiting_at_.emplace(UINT64_MAX, entry->first_request);
   Result<raft::Position> position = proto::ERROR_OUT_OF_MEMORY;
   try {
     position = group_->raft.Propose(raft::EntryKind::kData, entry->payload);
@@ -258,9 +341,14 @@ Status Replica::AppendLocked(EntryInTheMaking* entry, uint64_t* index, bool* log
     *log_damaged = true;
   }
   if (!position.ok()) {
+    waiting_at_.erase(at);
     waiting_.erase(entry->first_request);
     return position.status();
   }
+  // No allocation from here on: the entry is in the log.
+  auto node = waiting_at_.extract(at);
+  node.key() = position->index;
+  waiting_at_.insert(std::move(node));
   waiting.origins = std::move(entry->origins);
   waiting.position = *position;
   *index = position->index;
@@ -281,162 +369,39 @@ void Replica::ReadAnchor(Anchor* anchor) const {
   anchor->size = size;
 }
 
-void Replica::AdvanceLocked(const Anchor& before, uint64_t appended, Outcome* outcome) {
-  Outcome made;
-  Status status = ApplyCommitted(appended, &made);
-  if (status.ok()) {
-    Anchor after;
-    ReadAnchor(&after);
-    // Confirms `before`, too: what was just decided was decided on the state last written.
-    status = before.view() == after.view()
-                 ? tree_->Verify(group_->slot, after.view())
-                 : tree_->Update(group_->slot, before.view(), after.view());
-  }
-  const uint64_t log_bytes = std::min(group_->raft.log().bytes(), settings_.log_max_bytes);
-  log_room_bytes_.store(settings_.log_max_bytes - log_bytes, std::memory_order_relaxed);
-  Publish(&made, status, outcome);
-  if (!status.ok()) StopLocked(status.error(), outcome);
-}
-
-void Replica::Publish(Outcome* made, Status confirmed, Outcome* outcome) {
-  for (Completion& completion : made->completions) {
-    // Nothing that was decided on doubtful state is told to anyone.
-    if (!confirmed.ok() && completion.kind == Completion::Kind::kResult) {
-      const db::Op op = completion.effect.op;
-      completion.effect = db::Effect();
-      completion.effect.op = op;
-      completion.error = confirmed.error();
-    }
-    outcome->completions.push_back(std::move(completion));
-  }
-  outcome->role_changes.insert(outcome->role_changes.end(), made->role_changes.begin(),
-                               made->role_changes.end());
-}
-
-Status Replica::ApplyCommitted(uint64_t appended, Outcome* outcome) {
-  raft::Raft& raft = group_->raft;
-  for (;;) {
-    const raft::Output output = raft.TakeOutput();
-    if (output.stopped.has_value()) return *output.stopped;
-    metrics_->Increment(proto::COUNTER_ENTRIES_DROPPED, output.dropped_entries);
-    outcome->role_changes.insert(outcome->role_changes.end(), output.role_changes.begin(),
-                                 output.role_changes.end());
-    // How far entries were handed out is not under the tree; how far they were applied is. Without
-    // this an old value would have them applied twice.
-    if (output.first_committed != raft.applied_index() + 1) return proto::ERROR_INTEGRITY_MISMATCH;
-    if (output.first_committed > output.last_committed) return Status::Ok();
-    // An entry that lay in memory since an earlier call may have been put back; the one that this
-    // call just hashed into the chain was not.
-    if ((output.first_committed < appended || output.last_committed != appended) &&
-        !raft.log().ChainHolds(output.first_committed, output.last_committed)) {
-      return proto::ERROR_INTEGRITY_MISMATCH;
-    }
-    for (uint64_t i = output.first_committed; i <= output.last_committed; ++i) {
-      SVR2_RETURN_IF_ERROR(ApplyEntry(raft.log().At(i), outcome));
-    }
-    metrics_->Increment(proto::COUNTER_ENTRIES_COMMITTED,
-                        output.last_committed - output.first_committed + 1);
-    raft.AppliedTo(output.last_committed);
-  }
-}
-
-Status Replica::ApplyEntry(const raft::EntryView& entry, Outcome* outcome) {
-  switch (entry.kind) {
-    case raft::EntryKind::kNothing:
-    case raft::EntryKind::kMembership:  // Effective since it was appended.
-      return Status::Ok();
-    case raft::EntryKind::kMinimums: {
-      Result<minimums::Minimums> next = minimums::Minimums::Parse(entry.payload);
-      if (!next.ok()) return next.status();
-      SVR2_RETURN_IF_ERROR(group_->minimums.CheckChange(*next));
-      group_->minimums = std::move(*next);
-      return Status::Ok();
-    }
-    case raft::EntryKind::kData:
-      return ApplyData(entry, outcome);
-  }
-  return proto::ERROR_INTERNAL;
-}
-
-Status Replica::ApplyData(const raft::EntryView& entry, Outcome* outcome) {
-  Result<db::EntryReader> reader = db::EntryReader::Parse(entry.payload);
-  if (!reader.ok()) return reader.status();
-  auto found = waiting_.end();
-  if (reader->tag() == tag_) found = waiting_.find(reader->first_request());
-  // An old entry of ours whose requests were given up, or nobody's here.
-  const bool ours = found != waiting_.end() && found->second.position == entry.position();
-  std::vector<Origin> origins;
-  if (ours) {
-    origins = std::move(found->second.origins);
-    waiting_.erase(found);
-    SVR2_CHECK(origins.size() == reader->count());
-  }
-  db::Command command;
-  if (reader->count() > 1) {
-    for (db::EntryReader ahead = *reader; ahead.Next(&command);) {
-      group_->db->Prefetch(command.backup_id);
-    }
-  }
-  Status status;
-  for (size_t i = 0; reader->Next(&command); ++i) {
-    Completion completion;
-    if (status.ok()) {
-      completion.kind = Completion::Kind::kResult;
-      const uint64_t rows_before = group_->db->rows();
-      status = group_->db->Apply(command, &completion.effect);
-      CountEffect(completion.effect);
-      if (command.op == db::Op::kRestore && status.ok() && group_->db->rows() < rows_before) {
-        metrics_->Increment(proto::COUNTER_GUESSES_EXHAUSTED);
-      }
-    }
-    completion.error = status.error();
-    if (command.op == db::Op::kBackup && unapplied_backups_ > 0) --unapplied_backups_;
-    if (!ours) continue;
-    completion.origin = std::move(origins[i]);
-    Complete(std::move(completion), outcome);
-  }
-  return status;
-}
-
-void Replica::CountEffect(const db::Effect& effect) {
-  using db::EffectStatus;
-  switch (effect.op) {
-    case db::Op::kBackup:
-      metrics_->Increment(proto::COUNTER_BACKUPS);
-      break;
-    case db::Op::kExpose:
-      metrics_->Increment(effect.status == EffectStatus::kOk ? proto::COUNTER_EXPOSES_OK
-                                                             : proto::COUNTER_EXPOSES_ERROR);
-      break;
-    case db::Op::kRestore:
-      if (effect.status == EffectStatus::kOk) {
-        metrics_->Increment(proto::COUNTER_RESTORES_OK);
-      } else if (effect.status == EffectStatus::kPinMismatch) {
-        metrics_->Increment(proto::COUNTER_RESTORES_PIN_MISMATCH);
-      } else if (effect.status == EffectStatus::kMissing) {
-        metrics_->Increment(proto::COUNTER_RESTORES_MISSING);
-      }
-      break;
-    case db::Op::kDelete:
-      metrics_->Increment(proto::COUNTER_DELETES);
-      break;
-    case db::Op::kTries:
-      metrics_->Increment(proto::COUNTER_TRIES);
-      break;
-  }
-}
-
 void Replica::ExpireWaiting(uint64_t now_tick, Outcome* outcome) {
   while (!deadlines_.empty() && deadlines_.front().tick <= now_tick) {
     const uint64_t first_request = deadlines_.front().first_request;
     deadlines_.pop_front();
-    const auto found = waiting_.find(first_request);
-    if (found == waiting_.end()) continue;
-    std::vector<Origin> origins = std::move(found->second.origins);
-    waiting_.erase(found);
-    CompleteAll(std::move(origins), Completion::Kind::kUnknown, proto::ERROR_CORE_REQUEST_TIMEOUT,
-                outcome);
+    GiveUp(first_request, Completion::Kind::kUnknown, proto::ERROR_CORE_REQUEST_TIMEOUT, outcome);
   }
+  for (size_t i = 0; i < commit_watches_.size();) {
+    const CommitWatch& watch = commit_watches_[i];
+    if (watch.deadline_tick > now_tick) {
+      ++i;
+      continue;
+    }
+    outcome->commands.push_back(
+        GroupCommandEnd{watch.transaction_id, watch.kind, proto::ERROR_CORE_REQUEST_TIMEOUT});
+    commit_watches_.erase(commit_watches_.begin() + static_cast<ptrdiff_t>(i));
+  }
+}
+
+// Ends the wait for an entry without its result; nothing when it is over already.
+void Replica::GiveUp(uint64_t first_request, Completion::Kind kind, Error error, Outcome* outcome) {
+  const auto found = waiting_.find(first_request);
+  if (found == waiting_.end()) return;
+  if (found->second.position.has_value()) {
+    const auto range = waiting_at_.equal_range(found->second.position->index);
+    for (auto at = range.first; at != range.second; ++at) {
+      if (at->second != first_request) continue;
+      waiting_at_.erase(at);
+      break;
+    }
+  }
+  std::vector<Origin> origins = std::move(found->second.origins);
+  waiting_.erase(found);
+  CompleteAll(std::move(origins), kind, error, outcome);
 }
 
 void Replica::Complete(Completion completion, Outcome* outcome) {
@@ -465,12 +430,25 @@ void Replica::StopLocked(Error reason, Outcome* outcome) {
     group_->db->Wipe();
     group_->raft.Stop(reason);
   }
+  loading_.reset();
+  streams_.clear();
   deadlines_.clear();
+  waiting_at_.clear();
+  outcome->forward.reset();
   auto waiting = std::move(waiting_);
   waiting_.clear();
   for (auto& [first_request, requests] : waiting) {
     CompleteAll(std::move(requests.origins), Completion::Kind::kUnknown, reason, outcome);
   }
+  for (const CommitWatch& watch : commit_watches_) {
+    outcome->commands.push_back(GroupCommandEnd{watch.transaction_id, watch.kind, reason});
+  }
+  commit_watches_.clear();
+  for (const uint64_t id : transfer_watches_) {
+    outcome->commands.push_back(
+        GroupCommandEnd{id, proto::HostRequest::kRelinquishLeadership, reason});
+  }
+  transfer_watches_.clear();
 }
 
 }  // namespace svr2::core

@@ -8,7 +8,6 @@
 #ifndef SVR2_CORE_REQUEST_BATCH_H_
 #define SVR2_CORE_REQUEST_BATCH_H_
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -17,6 +16,7 @@
 #include "client/session.h"
 #include "db/command.h"
 #include "db/database.h"
+#include "env/env.h"
 #include "util/secret.h"
 #include "util/status.h"
 
@@ -33,6 +33,8 @@ struct Origin {
 struct Completion {
   enum class Kind : uint8_t { kResult, kNotApplied, kUnknown };
   Origin origin;
+  // With kResult: the number that the committed entry gives the request.
+  uint64_t request = 0;
   Kind kind = Kind::kUnknown;
   Error error = proto::OK;  // With kNotApplied and kUnknown, and with an effect that reads ERROR.
   db::Effect effect;        // With kResult.
@@ -52,11 +54,16 @@ class RequestBatch {
   static constexpr size_t kMaxEntryBytes = 8192;
   static constexpr size_t kMaxEntryCommands = 64;
 
-  // `tag` names this replica in entries. `next_request` is shared by all batches of a Core.
-  RequestBatch(uint64_t tag, std::atomic<uint64_t>* next_request)
-      : tag_(tag), next_request_(next_request) {}
+  // `tag` names this replica in entries.
+  RequestBatch(uint64_t tag, env::Env* env) : tag_(tag), env_(env) {}
 
-  // Encodes one command. Fails with ERROR_DB_BAD_SIZE, having added nothing. Needs !full().
+  // The number that the next command of this kind will have, never 0. Numbers of an entry begin at
+  // a random one, so that no two requests share theirs, whatever memory is put back. Fails with
+  // ERROR_RANDOM_FAILED. Needs !full().
+  Result<uint64_t> NextNumber(db::Op op);
+
+  // Encodes one command under NextNumber(command.op). Fails with ERROR_DB_BAD_SIZE or as NextNumber
+  // does, having added nothing. Needs !full().
   Status Add(const db::Command& command, Origin origin);
 
   bool empty() const { return !backups_.writer.has_value() && !others_.writer.has_value(); }
@@ -79,8 +86,11 @@ class RequestBatch {
     std::optional<EntryInTheMaking> Take();
   };
 
+  // The part that commands of this kind go into, begun where it was not.
+  Result<Part*> Begin(db::Op op);
+
   const uint64_t tag_;
-  std::atomic<uint64_t>* const next_request_;
+  env::Env* const env_;
   Part backups_;
   Part others_;
 };

@@ -68,8 +68,8 @@ bool HasResponse(const db::Effect& effect) {
          effect.op == db::Op::kExpose;
 }
 
-Status EncryptResponse(const db::Effect& effect, client::Session* session, integrity::Tree* tree,
-                       std::string* ciphertext) {
+Status EncryptResponse(const db::Effect& effect, uint64_t request, client::Session* session,
+                       integrity::Tree* tree, std::string* ciphertext) {
   // On an arena, since the destructor of a message on the heap is not safe when memory ran out.
   alignas(8) char block[kResponseBlockBytes];
   const util::ScopedWipe wipe_block(block, sizeof(block));
@@ -85,7 +85,7 @@ Status EncryptResponse(const db::Effect& effect, client::Session* session, integ
   SVR2_CHECK(size <= plaintext.size());
   SVR2_CHECK(response.SerializeToArray(plaintext.data(), static_cast<int>(plaintext.size())));
   if (response.has_restore()) util::Wipe(response.mutable_restore()->mutable_data());
-  return session->Encrypt(tree, util::ByteView(plaintext.data(), size), ciphertext);
+  return session->Encrypt(tree, util::ByteView(plaintext.data(), size), request, ciphertext);
 }
 
 }  // namespace svr2::core

@@ -18,10 +18,11 @@ namespace svr2::core {
 // restore and expose only; the other sessions are closed as unknown.
 bool HasResponse(const db::Effect& effect);
 
-// Writes the encrypted response; the plaintext is wiped. Needs HasResponse(effect) and an open
-// session. Fails as client::Session::Encrypt does.
-Status EncryptResponse(const db::Effect& effect, client::Session* session, integrity::Tree* tree,
-                       std::string* ciphertext) SVR2_REQUIRES(session->mutex());
+// Writes the encrypted response to the session's request of that number; the plaintext is wiped.
+// Needs HasResponse(effect) and an open session. Fails as client::Session::Encrypt does.
+Status EncryptResponse(const db::Effect& effect, uint64_t request, client::Session* session,
+                       integrity::Tree* tree, std::string* ciphertext)
+    SVR2_REQUIRES(session->mutex());
 
 }  // namespace svr2::core
 

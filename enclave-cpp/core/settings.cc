@@ -35,6 +35,12 @@ bool TakeNumbers(const proto::EnclaveConfig& in, Settings* out, std::string* pro
               problem) &&
          Take("client_request_timeout_ticks", in.client_request_timeout_ticks(), 1, kMaxTicks,
               &out->client_request_timeout_ticks, problem) &&
+         Take("peer_request_timeout_ticks", in.peer_request_timeout_ticks(), 1, kMaxTicks,
+              &out->peer_request_timeout_ticks, problem) &&
+         Take("replica_voting_timeout_ticks", in.replica_voting_timeout_ticks(), 1, kMaxTicks,
+              &out->replica_voting_timeout_ticks, problem) &&
+         Take("replica_membership_timeout_ticks", in.replica_membership_timeout_ticks(), 1,
+              kMaxTicks, &out->replica_membership_timeout_ticks, problem) &&
          Take("session_idle_ticks", in.session_idle_ticks(), 1, kMaxTicks, &out->session_idle_ticks,
               problem) &&
          Take("attestation_refresh_ticks", in.attestation_refresh_ticks(), 1, kMaxTicks,
@@ -93,6 +99,15 @@ Result<Settings> ParseSettings(util::ByteView config, uint64_t heap_bytes_limit,
   if (!TakeNumbers(in, &out, problem)) return proto::ERROR_CORE_BAD_CONFIG;
   if (out.heartbeat_ticks >= out.election_ticks) {
     *problem = "heartbeat_ticks must be less than election_ticks";
+    return proto::ERROR_CORE_BAD_CONFIG;
+  }
+  if (out.replica_voting_timeout_ticks <= out.election_ticks) {
+    *problem = "replica_voting_timeout_ticks must be more than election_ticks";
+    return proto::ERROR_CORE_BAD_CONFIG;
+  }
+  if (out.replica_membership_timeout_ticks < out.replica_voting_timeout_ticks) {
+    *problem =
+        "replica_membership_timeout_ticks must not be less than replica_voting_timeout_ticks";
     return proto::ERROR_CORE_BAD_CONFIG;
   }
   if (!proto::LogLevel_IsValid(in.log_level())) {

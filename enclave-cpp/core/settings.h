@@ -31,7 +31,10 @@ struct Settings {
   uint32_t election_ticks = 10;
   uint32_t heartbeat_ticks = 2;
   uint32_t client_request_timeout_ticks = 50;
+  uint32_t peer_request_timeout_ticks = 30;
   uint32_t session_idle_ticks = 300;
+  uint32_t replica_voting_timeout_ticks = 600;
+  uint32_t replica_membership_timeout_ticks = 36000;
   uint32_t attestation_refresh_ticks = 36000;
   uint32_t log_max_age_ticks = 36000;
   uint64_t log_max_bytes = uint64_t{64} << 20;

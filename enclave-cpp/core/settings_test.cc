@@ -69,6 +69,7 @@ const Range kRanges[] = {
     SVR2_RANGE(election_ticks, uint32_t, 2, 10000, 10),
     SVR2_RANGE(heartbeat_ticks, uint32_t, 1, 1000000, 2),
     SVR2_RANGE(client_request_timeout_ticks, uint32_t, 1, 1000000, 50),
+    SVR2_RANGE(peer_request_timeout_ticks, uint32_t, 1, 1000000, 30),
     SVR2_RANGE(session_idle_ticks, uint32_t, 1, 1000000, 300),
     SVR2_RANGE(attestation_refresh_ticks, uint32_t, 1, 1000000, 36000),
     SVR2_RANGE(log_max_age_ticks, uint32_t, 1, 1000000, 36000),
@@ -96,6 +97,9 @@ TEST(SettingsTest, EachNumberIsTakenAtItsEndsAndDefaultsWhereZero) {
       // Heartbeats come more often than elections.
       if (range.set == kRanges[0].set) config.set_heartbeat_ticks(1);
       if (range.set == kRanges[1].set) config.set_election_ticks(10000);
+      // A voter may be silent for longer than an election takes, a member longer than a voter.
+      config.set_replica_voting_timeout_ticks(20000);
+      config.set_replica_membership_timeout_ticks(20000);
       range.set(&config, value);
       std::string problem;
       const auto settings = ParseSettings(config.SerializeAsString(), uint64_t{1} << 40, &problem);
@@ -193,6 +197,17 @@ TEST(SettingsTest, AGroupOfOneThatNeedsThreeVotersTakesNoClientEntry) {
   EXPECT_EQ(client.inbox().fin, proto::CLOSE_REASON_NOT_APPLIED);
   EXPECT_EQ(client.inbox().fin_error, proto::ERROR_RAFT_TOO_FEW_VOTERS);
   EXPECT_EQ(host.GetStatus().last_index(), status.last_index());
+}
+
+TEST(SettingsTest, TimeoutsOfVotersAndMembersFitTogether) {
+  ExpectRefused([](proto::EnclaveConfig* config) { config->set_replica_voting_timeout_ticks(10); },
+                proto::ERROR_CORE_BAD_CONFIG, "replica_voting_timeout_ticks");
+  ExpectRefused(
+      [](proto::EnclaveConfig* config) { config->set_replica_membership_timeout_ticks(599); },
+      proto::ERROR_CORE_BAD_CONFIG, "replica_membership_timeout_ticks");
+  ExpectRefused(
+      [](proto::EnclaveConfig* config) { config->set_replica_voting_timeout_ticks(1000001); },
+      proto::ERROR_CORE_BAD_CONFIG, "replica_voting_timeout_ticks");
 }
 
 }  // namespace
