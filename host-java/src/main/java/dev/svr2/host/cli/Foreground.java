@@ -63,7 +63,9 @@ final class Foreground {
         new Thread(
             () -> {
               awaitEnd(parent);
-              LOG.warn("what started this host has ended");
+              if (!signalled.get()) {
+                LOG.warn("what started this host has ended");
+              }
               stop.countDown();
             },
             "svr2-parent");

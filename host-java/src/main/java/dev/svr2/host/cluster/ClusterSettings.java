@@ -93,6 +93,9 @@ public record ClusterSettings(
           static: "%s"
         auth:
           secret_file: auth-secret
+        log:
+          # The command that started this host asks how it is several times a second.
+          levels: audit=warn
         """
             .formatted(
                 platform.configName(),

@@ -30,7 +30,7 @@ class ClusterTest {
 
   @BeforeAll
   static void patience() {
-    Awaitility.setDefaultTimeout(Duration.ofSeconds(60));
+    Awaitility.setDefaultTimeout(Duration.ofMinutes(1));
   }
 
   private static List<String> stub(String behavior) {

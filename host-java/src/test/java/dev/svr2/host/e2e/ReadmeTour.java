@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The tour of README.md as steps that a test runs: each `$ ./svr2 …` line of a code block, with the
-// lines below it as what it prints and, after `; echo $?`, the exit code.
+// The tour of README.md as steps that a test runs: each `$ ./svr2 …` and `$ kill …` line of a code
+// block, with the lines below it as what it prints and, after `; echo $?`, the exit code.
 package dev.svr2.host.e2e;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -53,7 +53,7 @@ final class ReadmeTour {
   }
 
   /**
-   * All commands of the page that start with {@code ./svr2}, in order.
+   * All commands of the page that start with {@code ./svr2} or {@code kill}, in order.
    *
    * @param places texts of the page and what stands for them here
    */
@@ -104,7 +104,7 @@ final class ReadmeTour {
       variables.append(command.strip()).append("; ");
       return;
     }
-    if (!command.startsWith("./svr2 ")) {
+    if (!command.startsWith("./svr2 ") && !command.startsWith("kill ")) {
       return;
     }
     Matcher echo = ECHO.matcher(command);
