@@ -38,8 +38,12 @@ JoinAction Joiner::NextSource() {
 }
 
 JoinAction Joiner::Tick(uint64_t now_tick, bool member, bool ready_to_ask,
-                        const std::vector<raft::PeerId>& voters) {
+                        const std::vector<raft::PeerId>& voters,
+                        const std::vector<raft::PeerId>& connected) {
   now_tick_ = now_tick;
+  const auto others = std::count_if(voters.begin(), voters.end(),
+                                    [this](const raft::PeerId& id) { return id != source_; });
+  to_compare_ = std::min(options_.voters_to_compare, static_cast<size_t>(others));
   switch (phase_) {
     case Phase::kIdle:
     case Phase::kDone:
@@ -58,24 +62,25 @@ JoinAction Joiner::Tick(uint64_t now_tick, bool member, bool ready_to_ask,
       return now_tick < deadline_tick_ ? JoinAction() : Fail(proto::ERROR_CORE_STREAM_LOST);
     case Phase::kComparing:
     case Phase::kAsking:
-      return TickLoaded(member, ready_to_ask, voters);
+      return TickLoaded(member, ready_to_ask, connected);
   }
   return JoinAction();
 }
 
 JoinAction Joiner::TickLoaded(bool member, bool ready_to_ask,
-                              const std::vector<raft::PeerId>& voters) {
+                              const std::vector<raft::PeerId>& connected) {
   if (member && phase_ == Phase::kAsking) {
     Enter(Phase::kDone);
     return Act(Kind::kDone, source_);
   }
-  if (now_tick_ < deadline_tick_ || voters.empty() || !ready_to_ask) return JoinAction();
+  if (phase_ == Phase::kComparing && compared_.size() >= to_compare_) return EndComparing();
+  if (now_tick_ < deadline_tick_ || connected.empty() || !ready_to_ask) return JoinAction();
   deadline_tick_ = now_tick_ + options_.pause_ticks;
   if (phase_ == Phase::kAsking) {
-    return Act(Kind::kAskMembership, voters[turn_++ % voters.size()]);
+    return Act(Kind::kAskMembership, connected[turn_++ % connected.size()]);
   }
-  for (size_t i = 0; i < voters.size(); ++i) {
-    const raft::PeerId& voter = voters[turn_++ % voters.size()];
+  for (size_t i = 0; i < connected.size(); ++i) {
+    const raft::PeerId& voter = connected[turn_++ % connected.size()];
     // The source's own digest proves nothing against the source.
     if (voter != source_ && !HasCompared(voter)) return Act(Kind::kCompare, voter);
   }
@@ -141,10 +146,13 @@ JoinAction Joiner::OnPush(const raft::PeerId& peer, Status status, bool loaded) 
 JoinAction Joiner::OnCompared(const raft::PeerId& peer, Status status) {
   if (phase_ != Phase::kComparing || !status.ok() || HasCompared(peer)) return JoinAction();
   compared_.push_back(peer);
-  if (compared_.size() < options_.voters_to_compare) return JoinAction();
+  return compared_.size() < to_compare_ ? JoinAction() : EndComparing();
+}
+
+JoinAction Joiner::EndComparing() {
   Enter(Phase::kAsking);
   deadline_tick_ = now_tick_;
-  return Act(Kind::kCompared, peer);
+  return Act(Kind::kCompared, source_);
 }
 
 proto::JoinPhase Joiner::phase() const {

@@ -24,7 +24,8 @@ struct JoinerOptions {
   uint64_t patience_ticks = 30;
   // Between a failure and the next attempt.
   uint64_t pause_ticks = 5;
-  // Further voters whose digests must be equal (super_majority).
+  // Further voters whose digests must be equal (super_majority), or all there are while a group is
+  // being founded and has fewer.
   size_t voters_to_compare = 0;
 };
 
@@ -59,9 +60,10 @@ class Joiner {
   bool active() const { return phase_ != Phase::kIdle && phase_ != Phase::kDone; }
 
   // Time passes. `member`: the own membership is committed. `ready_to_ask`: a quorum's clocks are
-  // known. `voters`: connected voters, for comparing and asking.
+  // known. `voters`: all voters of the group. `connected`: those that can be asked.
   JoinAction Tick(uint64_t now_tick, bool member, bool ready_to_ask,
-                  const std::vector<raft::PeerId>& voters);
+                  const std::vector<raft::PeerId>& voters,
+                  const std::vector<raft::PeerId>& connected);
 
   // Events. One that does not fit the phase or names another peer changes nothing.
   JoinAction OnRoute(const raft::PeerId& peer, bool reachable);
@@ -102,7 +104,8 @@ class Joiner {
   void Enter(Phase phase);
   JoinAction Fail(Error error);
   JoinAction NextSource();
-  JoinAction TickLoaded(bool member, bool ready_to_ask, const std::vector<raft::PeerId>& voters);
+  JoinAction TickLoaded(bool member, bool ready_to_ask, const std::vector<raft::PeerId>& connected);
+  JoinAction EndComparing();
   bool HasCompared(const raft::PeerId& peer) const;
 
   const JoinerOptions options_;
@@ -114,6 +117,8 @@ class Joiner {
   uint64_t deadline_tick_ = 0;
   uint32_t attempts_failed_ = 0;
   Error last_error_ = proto::OK;
+  // Voters to compare with, and those whose digests were equal.
+  size_t to_compare_ = 0;
   std::vector<raft::PeerId> compared_;
   size_t turn_ = 0;
 };

@@ -42,14 +42,17 @@ void Core::TickJoiner(Call* call) {
   }
   const Snapshot snapshot = replica_.TakeSnapshot();
   std::vector<raft::PeerId> voters;
+  std::vector<raft::PeerId> connected;
   for (const raft::Member& member : snapshot.members) {
-    if (member.voting && IsConnected(member.id)) voters.push_back(member.id);
+    if (!member.voting || member.id == peer_id()) continue;
+    voters.push_back(member.id);
+    if (IsConnected(member.id)) connected.push_back(member.id);
   }
   JoinAction action;
   {
     util::MutexLock lock(&join_mutex_);
     action = joiner_.Tick(now_tick_.load(std::memory_order_relaxed), snapshot.member,
-                          snapshot.group_time_seconds > 0, voters);
+                          snapshot.group_time_seconds > 0, voters, connected);
   }
   PerformJoin(action, call);
 }
