@@ -24,9 +24,10 @@ void Core::JoinGroup(uint64_t id, const proto::JoinGroupRequest& request, Call* 
     if (*peer != peer_id()) sources.push_back(*peer);
   }
   if (sources.empty()) return void(AddReply(id, proto::ERROR_INVALID_ARGUMENT, call));
+  const bool has_group = replica_.Group().ok();
   {
     util::MutexLock lock(&join_mutex_);
-    if (!joiner_.active() && replica_.Group().ok()) {
+    if (!joiner_.active() && has_group) {
       return void(AddReply(id, proto::ERROR_CORE_GROUP_EXISTS, call));
     }
     for (const raft::PeerId& source : sources) joiner_.AddSource(source);
