@@ -150,6 +150,28 @@ TEST_F(RaftLeaderTest, APeerThatShowsLessIsNeverCountedAgain) {
   EXPECT_EQ(r1().role(), Role::kPreCandidate);
 }
 
+// Not even what it acknowledged before counts.
+TEST(RaftRolledBackTest, WhatItAcknowledgedBeforeDoesNotCount) {
+  TestGroup group(GroupOf(5), 5);
+  group.Elect(1);
+  group.ConnectOnly({1, 2});
+  const Raft before = group[2];
+  group.Propose(1, "guess");
+  group.Run();
+  group.RollBack(2, before);
+  group.Connect(1, 2);
+  group.Run();
+  ASSERT_TRUE(group[1].OtherMembers()[0].rolled_back);
+  EXPECT_EQ(group[1].OtherMembers()[0].stored, 3u);
+  group.Connect(1, 3);
+  group.Run();
+  EXPECT_EQ(group[3].last_index(), 3u);
+  EXPECT_EQ(group[1].promise_index(), 2u) << "two of five, without r2";
+  group.Connect(1, 4);
+  group.Run();
+  EXPECT_EQ(group[1].commit_index(), 3u);
+}
+
 // A promise less than what was acknowledged shows it, too.
 TEST_F(RaftLeaderTest, APromiseTakenBackIsSeen) {
   ASSERT_TRUE(Step(Accept(ProposeOne(), 2)).ok());
