@@ -14,7 +14,7 @@ namespace svr2::peers {
 
 namespace {
 
-constexpr const noise::HandshakePattern* kPattern = &noise::kPatternKk;
+constexpr const noise::HandshakePattern* kPattern = &noise::kPatternKkHfs;
 constexpr crypto::Aead kAead = crypto::Aead::kAes256Gcm;
 // Names nothing: an epoch of 0 means that no session stands.
 constexpr Tag kNoTag{};

@@ -59,6 +59,19 @@ TEST(PeerSession, ConnectsAndTalksBothWays) {
   EXPECT_EQ(high.tree->used(), 1u);
 }
 
+// "-> e, es, e1, ss   <- e, ee, ekem1, se", each with evidence.
+TEST(PeerSession, HandshakesAreHybrid) {
+  constexpr size_t kKeyBytes = 32, kKemBytes = 1568, kTag = 16;
+  Pair pair;
+  const std::string syn = pair.low->Connect();
+  EXPECT_EQ(syn.size(), kHeaderBytes + kKeyBytes + (kKemBytes + kTag) +
+                            Must(EncodeEvidence(pair.low->evidence)).size() + kTag);
+  ASSERT_TRUE(pair.high->Receive(syn).ok());
+  EXPECT_EQ(pair.high->received.answer.size(),
+            kHeaderBytes + kKeyBytes + (kKemBytes + kTag) +
+                Must(EncodeEvidence(pair.high->evidence)).size() + kTag);
+}
+
 TEST(PeerSession, AReusedSynAckIsBoundToItsAttempt) {
   Pair pair;
   ASSERT_TRUE(pair.high->Receive(pair.low->Connect()).ok());
