@@ -136,6 +136,7 @@ void Raft::Ask(Asked* asked) {
   request.ordered_by_leader = ordered_by_leader_;
   request.nonce = nonce_;
   request.last = log_.last();
+  request.base_index = log_.base().index;
   if (asked->promise > 0 && log_.HasPosition(asked->promise)) {
     request.proof = log_.PositionAt(asked->promise);
   }
@@ -214,7 +215,9 @@ bool Raft::HearsLeader() const {
 
 // The candidate holds this log up to our promise when the chains agree there or anywhere behind.
 bool Raft::ProvesPromise(const VoteRequest& request) const {
-  if (promise_ == 0) return true;
+  // Members acknowledge what they store, so a candidate may have dropped entries that a voter has
+  // not promised yet, and cannot show them any more.
+  if (promise_ <= request.base_index) return true;
   for (const Position* position : {&request.proof, &request.last, &request.promise}) {
     if (position->index >= promise_ && log_.HasPosition(position->index) &&
         log_.PositionAt(position->index) == *position) {

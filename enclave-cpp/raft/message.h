@@ -62,6 +62,10 @@ struct VoteRequest {
   Position proof;
   // Dead branch: the candidate's own promise.
   Position promise;
+  // What the candidate's log continues: applied there, so committed. A voter whose promise lies at
+  // or below it needs no proof: all that was committed up to there the candidate holds, and what
+  // was promised there and not committed never will be.
+  uint64_t base_index = 0;
 };
 
 // Voter to (pre-)candidate. Echoes what was asked; others are ignored.

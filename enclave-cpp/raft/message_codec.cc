@@ -26,7 +26,7 @@ constexpr size_t kPositionBytes = 8 + 8 + 32;
 constexpr size_t kEntryHeadBytes = 8 + 8 + 1 + 32 + 4;
 constexpr size_t kAppendRequestBytes = 1 + 5 * 8 + kPositionBytes + 1;
 constexpr size_t kAppendAnswerBytes = 1 + 3 * 8 + 1 + kPositionBytes;
-constexpr size_t kVoteRequestBytes = 1 + 8 + 1 + 16 + 3 * kPositionBytes;
+constexpr size_t kVoteRequestBytes = 1 + 8 + 1 + 16 + 8 + 3 * kPositionBytes;
 constexpr size_t kVoteAnswerBytes = 1 + 8 + 1 + 16 + kPositionBytes + 8;
 constexpr size_t kTimeoutNowBytes = 1 + 8;
 
@@ -184,6 +184,7 @@ void Write(const VoteRequest& message, Writer* out) {
   out->Byte(Flags(message.pre_vote, message.ordered_by_leader));
   out->Bytes(message.nonce);
   out->At(message.last);
+  out->Number(message.base_index);
   out->At(message.proof);
   out->At(message.promise);
 }
@@ -231,6 +232,7 @@ VoteRequest ReadVoteRequest(Reader* in) {
   message.ordered_by_leader = (flags & kSecondFlag) != 0;
   in->Array(&message.nonce);
   in->At(&message.last);
+  message.base_index = in->Number();
   in->At(&message.proof);
   in->At(&message.promise);
   return message;
