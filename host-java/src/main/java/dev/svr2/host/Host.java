@@ -146,7 +146,7 @@ public final class Host implements AutoCloseable {
         "clients connect to {}, operators to {}; replica {}",
         clientAddress(),
         controlAddress(),
-        runtime.peerId());
+        HexFormat.of().formatHex(runtime.peerId().toByteArray()));
   }
 
   private static String cannotListen(String key, HostPort address, IOException e) {
@@ -260,7 +260,7 @@ public final class Host implements AutoCloseable {
   }
 
   private ByteString ownPeerId() {
-    return ByteString.copyFrom(HexFormat.of().parseHex(runtime.peerId()));
+    return runtime.peerId();
   }
 
   private CompletableFuture<EnclaveReply> request(HostRequest.Builder request) {

@@ -316,7 +316,7 @@ final class Keys {
       Key.bytes(
           "peer.outbound_max_bytes",
           "64 MiB",
-          1024 * KIB,
+          8 << 20,
           16 * GIB,
           "Bytes in those messages at most.");
   static final Key<Long> PEER_INBOUND_MAX_ITEMS =

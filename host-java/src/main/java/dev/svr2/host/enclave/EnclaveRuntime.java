@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A running enclave with all that it needs from its host: ticks, transactions, and items in order.
-// What the planes (client, control, later peer) use; nothing above this class sees bytes of the
+// What the planes (client, control, peer) use; nothing above this class sees bytes of the
 // boundary.
 package dev.svr2.host.enclave;
 
@@ -27,7 +27,6 @@ import dev.svr2.proto.LogLine;
 import dev.svr2.proto.NewClientRequest;
 import dev.svr2.proto.RouteToPeerReply;
 import java.time.InstantSource;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -36,6 +35,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -76,7 +76,8 @@ public final class EnclaveRuntime implements AutoCloseable {
   private final EnclaveHandle enclave;
   private final Dispatcher dispatcher;
   private final Ticker ticker;
-  private final String peerId;
+  private final ByteString peerId;
+  private volatile PeerSink peers = new NoPeers();
 
   private EnclaveRuntime(HostConfig config, Loader loader, HostMetrics metrics, InstantSource clock)
       throws EnclaveException {
@@ -85,7 +86,7 @@ public final class EnclaveRuntime implements AutoCloseable {
         new Transactions(config.runtime().requestTimeout(), System::nanoTime, metrics);
     this.enclave = loader.load(this::onOutput);
     try {
-      this.peerId = HexFormat.of().formatHex(enclave.init(config.enclave().toByteArray()));
+      this.peerId = ByteString.copyFrom(enclave.init(config.enclave().toByteArray()));
     } catch (EnclaveException e) {
       enclave.close();
       throw e;
@@ -150,8 +151,8 @@ public final class EnclaveRuntime implements AutoCloseable {
     return termination;
   }
 
-  /** In lower-case hex. */
-  public String peerId() {
+  /** 32 bytes. */
+  public ByteString peerId() {
     return peerId;
   }
 
@@ -238,6 +239,16 @@ public final class EnclaveRuntime implements AutoCloseable {
     return channel;
   }
 
+  /** From now on messages to other enclaves go there. Until then nobody can be reached. */
+  public void setPeers(PeerSink sink) {
+    peers = sink;
+  }
+
+  /** The way in for messages of a peer; one per peer, or their order is lost. */
+  public PeerChannel openPeer(ByteString peer) {
+    return new PeerChannel(this, peer);
+  }
+
   private void send(Lane lane, HostRequest.Builder request, Transactions.Handler handler) {
     long id = transactions.begin(handler);
     Completion completion =
@@ -276,7 +287,7 @@ public final class EnclaveRuntime implements AutoCloseable {
         case CLIENT -> onClient(item.getClient());
         case LOG -> onLog(item.getLog());
         case STOPPED -> end(End.STOPPED, item.getStopped().getError());
-        case PEER -> LOG.debug("there is no peer plane yet"); // Nobody has heard of a peer either.
+        case PEER -> peers.onPeerOutput(item.getPeer().getPeerId(), item.getPeer().getData());
         case ITEM_NOT_SET -> metrics.malformedOutputs.increment();
       }
     }
@@ -290,11 +301,21 @@ public final class EnclaveRuntime implements AutoCloseable {
   }
 
   private void onRequest(EnclaveRequest request) {
-    HostReply.Builder reply = HostReply.newBuilder().setId(request.getId());
-    if (request.hasRouteToPeer()) {
-      // There is no peer plane yet, so no route to anyone.
-      reply.setRouteToPeer(RouteToPeerReply.newBuilder().setReachable(false));
+    switch (request.getRequestCase()) {
+      case ROUTE_TO_PEER ->
+          peers.onRouteWanted(
+              request.getRouteToPeer().getPeerId(),
+              reachable ->
+                  reply(
+                      HostReply.newBuilder()
+                          .setId(request.getId())
+                          .setRouteToPeer(RouteToPeerReply.newBuilder().setReachable(reachable))));
+      // Of an enclave newer than this host: an empty answer is an answer, too.
+      case REQUEST_NOT_SET -> reply(HostReply.newBuilder().setId(request.getId()));
     }
+  }
+
+  private void reply(HostReply.Builder reply) {
     if (dispatcher == null) {
       metrics.malformedOutputs.increment(); // Inside init, where an enclave has nothing to ask.
       return;
@@ -380,5 +401,16 @@ public final class EnclaveRuntime implements AutoCloseable {
     failClients(Error.ERROR_BRIDGE_CLOSED);
     timer.shutdownNow();
     enclave.close();
+  }
+
+  /** Before there is a peer plane. */
+  private static final class NoPeers implements PeerSink {
+    @Override
+    public void onPeerOutput(ByteString peerId, ByteString data) {}
+
+    @Override
+    public void onRouteWanted(ByteString peerId, Consumer<Boolean> answer) {
+      answer.accept(false);
+    }
   }
 }

@@ -84,6 +84,11 @@ public final class HostMetrics implements AutoCloseable {
   public final Counter deletes =
       counter("svr2.host.client.deletes", "Backups erased without a session");
 
+  public final Counter enclavesStarted =
+      counter("svr2.host.enclaves.started", "Enclaves started by this process");
+
+  public final PeerMetrics peers = new PeerMetrics(registry);
+
   public HostMetrics() {
     new JvmMemoryMetrics().bindTo(registry);
     gcMetrics.bindTo(registry);

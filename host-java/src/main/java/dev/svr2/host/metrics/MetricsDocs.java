@@ -45,6 +45,7 @@ public final class MetricsDocs {
   private static void registerWhatComesLater(HostMetrics metrics) {
     metrics.unprotected(true);
     metrics.sessionClosed(Status.Code.OK.name());
+    metrics.peers.reset("overflow");
     metrics.enclaveStopped("stopped", Error.ERROR_INTERNAL.name());
     ErrorCount.Builder error = ErrorCount.newBuilder().setError(Error.ERROR_INTERNAL);
     new EnclaveMeters(metrics.registry())
