@@ -36,20 +36,25 @@ import dev.svr2.proto.LogLevel;
 import dev.svr2.proto.MemberStatus;
 import dev.svr2.proto.MetricsReply;
 import dev.svr2.proto.NewClientReply;
+import dev.svr2.proto.PeerOutput;
 import dev.svr2.proto.PingPeerReply;
 import dev.svr2.proto.RaftGroupConfig;
+import dev.svr2.proto.RaftRole;
 import dev.svr2.proto.RaiseMinimumsReply;
 import dev.svr2.proto.RelinquishLeadershipReply;
 import dev.svr2.proto.ResetPeerReply;
 import dev.svr2.proto.SetLogLevelReply;
 import dev.svr2.proto.StatusReply;
 import dev.svr2.proto.Stopped;
+import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 import java.util.function.Function;
 
 /** Thread-safe. Settings are public, for tests to change before they matter. */
@@ -82,6 +87,16 @@ public final class FakeEnclave implements EnclaveHandle {
   /** The answer to requests, instead of the usual one, which null means. */
   public volatile Function<HostRequest, EnclaveReply.Builder> onRequest = request -> null;
 
+  private static final AtomicInteger LAST_ID = new AtomicInteger();
+
+  /** Another for each enclave, as with real ones. */
+  public final ByteString peerId;
+
+  /**
+   * What the status says of the group; null for the usual: the only member once there is a group.
+   */
+  public volatile StatusReply.Builder groupStatus;
+
   private final OutputHandler output;
   private final int maxThreads;
   private final AtomicLong lastClientId = new AtomicLong(100);
@@ -91,11 +106,18 @@ public final class FakeEnclave implements EnclaveHandle {
   public FakeEnclave(OutputHandler output, int maxThreads) {
     this.output = output;
     this.maxThreads = maxThreads;
+    this.peerId =
+        ByteString.copyFrom(ByteBuffer.allocate(32).putInt(LAST_ID.incrementAndGet()).array());
   }
 
   /** A loader that keeps what it loads. */
   public static final class Loader implements EnclaveRuntime.Loader {
     public volatile FakeEnclave enclave;
+    public final List<FakeEnclave> all = new CopyOnWriteArrayList<>();
+
+    /** Called with each enclave before it is used. */
+    public volatile Consumer<FakeEnclave> prepare = fresh -> {};
+
     private final boolean keepMessages;
 
     public Loader() {
@@ -109,15 +131,18 @@ public final class FakeEnclave implements EnclaveHandle {
 
     @Override
     public EnclaveHandle load(OutputHandler output) {
-      enclave = new FakeEnclave(output, 4);
-      enclave.keepMessages = keepMessages;
-      return enclave;
+      FakeEnclave fresh = new FakeEnclave(output, 4);
+      fresh.keepMessages = keepMessages;
+      prepare.accept(fresh);
+      all.add(fresh);
+      enclave = fresh;
+      return fresh;
     }
   }
 
   @Override
   public byte[] init(byte[] enclaveConfig) {
-    return new byte[32];
+    return peerId.toByteArray();
   }
 
   @Override
@@ -224,12 +249,19 @@ public final class FakeEnclave implements EnclaveHandle {
   }
 
   private StatusReply.Builder status() {
-    StatusReply.Builder status =
-        StatusReply.newBuilder().setPeerId(ByteString.copyFrom(new byte[32])).setUnprotected(true);
+    StatusReply.Builder special = groupStatus;
+    if (special != null) {
+      return special.build().toBuilder().setPeerId(peerId);
+    }
+    StatusReply.Builder status = StatusReply.newBuilder().setPeerId(peerId).setUnprotected(true);
     if (!hasGroup) {
       return status.setNotServingReason(Error.ERROR_CORE_NO_GROUP);
     }
-    return status.setGroup(group()).setServing(true).addMembers(MemberStatus.getDefaultInstance());
+    return status
+        .setGroup(group())
+        .setMember(true)
+        .setServing(true)
+        .addMembers(MemberStatus.newBuilder().setPeerId(peerId).setVoting(true));
   }
 
   private static MetricsReply.Builder metrics() {
@@ -255,6 +287,26 @@ public final class FakeEnclave implements EnclaveHandle {
                     .setData(data)
                     .setFin(fin)
                     .setError(error)));
+  }
+
+  /** A status of a member among so many. */
+  public StatusReply.Builder memberOf(int members, RaftRole role) {
+    StatusReply.Builder status =
+        StatusReply.newBuilder()
+            .setGroup(group())
+            .setMember(true)
+            .setServing(true)
+            .setRole(role)
+            .addMembers(MemberStatus.newBuilder().setPeerId(peerId).setVoting(true));
+    for (int i = 1; i < members; i++) {
+      status.addMembers(MemberStatus.getDefaultInstance());
+    }
+    return status;
+  }
+
+  /** Sends a message to another enclave. */
+  public void toPeer(ByteString peer, ByteString data) {
+    output(EnclaveItem.newBuilder().setPeer(PeerOutput.newBuilder().setPeerId(peer).setData(data)));
   }
 
   /** Says that this replica stopped for good. */

@@ -228,24 +228,6 @@ class HostTest {
   }
 
   @Test
-  void aReplicaThatStopsForGoodEndsTheHost() throws Exception {
-    createGroup();
-    loader.enclave.stop(Error.ERROR_INTEGRITY_MISMATCH);
-    assertEquals(
-        new Termination(End.STOPPED, Error.ERROR_INTEGRITY_MISMATCH),
-        fixture.host.termination().get(20, TimeUnit.SECONDS));
-    GetStatusResponse status = status();
-    assertFalse(status.getReady());
-    assertFalse(status.getLive());
-    assertEquals(
-        "the enclave has ended: " + ErrorText.of(Error.ERROR_INTEGRITY_MISMATCH),
-        status.getNotReadyReason());
-    String stops =
-        "svr2_host_enclave_stops_total{end=\"stopped\",error=\"ERROR_INTEGRITY_MISMATCH\"} 1.0";
-    assertTrue(metrics().contains(stops));
-  }
-
-  @Test
   void anAbortEndsTheHostInItsOwnWay() throws Exception {
     loader.enclave.gate =
         message -> {

@@ -256,7 +256,7 @@ final class Keys {
           100,
           600_000,
           "milliseconds",
-          "After SIGTERM the process ends at the latest after this. A quarter of it is for handing leadership"
+          "After SIGTERM the process ends at the latest after this. Half of it is for handing leadership"
               + " over and leaving the group.");
 
   static final Key<HostPort> CLIENT_LISTEN =

@@ -27,6 +27,7 @@ import dev.svr2.proto.LogLine;
 import dev.svr2.proto.NewClientRequest;
 import dev.svr2.proto.RouteToPeerReply;
 import java.time.InstantSource;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -154,6 +155,11 @@ public final class EnclaveRuntime implements AutoCloseable {
   /** 32 bytes. */
   public ByteString peerId() {
     return peerId;
+  }
+
+  /** In lower-case hex. */
+  public String peerIdHex() {
+    return HexFormat.of().formatHex(peerId.toByteArray());
   }
 
   /** 32 bytes. */
@@ -398,7 +404,8 @@ public final class EnclaveRuntime implements AutoCloseable {
   public void close() {
     ticker.close();
     dispatcher.close();
-    failClients(Error.ERROR_BRIDGE_CLOSED);
+    // The end that the enclave had is what its clients should hear.
+    failClients(termination.isDone() ? termination.join().error() : Error.ERROR_BRIDGE_CLOSED);
     timer.shutdownNow();
     enclave.close();
   }

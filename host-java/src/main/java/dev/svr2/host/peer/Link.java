@@ -7,20 +7,14 @@ package dev.svr2.host.peer;
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import com.google.protobuf.ByteString;
 import dev.svr2.host.enclave.Completion;
-import dev.svr2.host.metrics.PeerMetrics;
 import dev.svr2.proto.Error;
 import dev.svr2.proto.PeerData;
 import dev.svr2.proto.PeerFrame;
 import dev.svr2.proto.PeerHello;
 import io.grpc.Status;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.Iterator;
-import java.util.List;
-import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
-import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -36,19 +30,6 @@ import org.slf4j.LoggerFactory;
  * nothing more.
  */
 final class Link {
-  /** What all links of a transport share. */
-  record Shared(
-      ByteString ownId,
-      int outboundMaxItems,
-      long outboundMaxBytes,
-      int inboundMaxItems,
-      Duration abandon,
-      Duration routeTimeout,
-      Executor executor,
-      LongSupplier nanoTime,
-      LongSupplier epochs,
-      PeerMetrics metrics) {}
-
   /** The longest message of an enclave is 4 MiB and its encryption (peers/link.h). */
   static final int MAX_PAYLOAD_BYTES = 6 << 20;
 
@@ -61,22 +42,15 @@ final class Link {
   /** A peer without a connection is forgotten after this. */
   static final Duration FORGET = Duration.ofMinutes(10);
 
-  /**
-   * Questions for a route that wait at most; an enclave asks once for each source that it tries.
-   */
-  private static final int MAX_ROUTES = 64;
-
   // Received and not said to be so: an acknowledgement goes out alone after either, or at a tick.
   private static final int ACK_ITEMS = 64;
   private static final long ACK_BYTES = 256 << 10;
 
   private static final Logger LOG = LoggerFactory.getLogger(PeerPlane.class);
 
-  private record Route(Consumer<Boolean> answer, long deadlineNanos) {}
-
   private final ByteString peerId;
   private final Inbound inbound;
-  private final Shared shared;
+  private final LinkSurroundings shared;
 
   @GuardedBy("this")
   private final SendBuffer buffer;
@@ -85,7 +59,7 @@ final class Link {
   private final Inflow inflow;
 
   @GuardedBy("this")
-  private final List<Route> routes = new ArrayList<>();
+  private final RouteQuestions routes = new RouteQuestions();
 
   // Written under the lock.
   private volatile PeerStream bound;
@@ -126,7 +100,7 @@ final class Link {
 
   private final AtomicLong resets = new AtomicLong();
 
-  Link(ByteString peerId, Inbound inbound, Shared shared) {
+  Link(ByteString peerId, Inbound inbound, LinkSurroundings shared) {
     this.peerId = peerId;
     this.inbound = inbound;
     this.shared = shared;
@@ -192,13 +166,10 @@ final class Link {
       PeerStream stream = bound;
       if (stream != null && now() - lastHeardNanos < FRESH.toNanos()) {
         known = true;
-      } else if (routes.size() >= MAX_ROUTES) {
+      } else if (!routes.add(answer, now() + shared.routeTimeout().toNanos())) {
         known = false;
-      } else {
-        routes.add(new Route(answer, now() + shared.routeTimeout().toNanos()));
-        if (stream != null) {
-          stream.sendProbe();
-        }
+      } else if (stream != null) {
+        stream.sendProbe();
       }
     }
     if (known != null) {
@@ -277,7 +248,7 @@ final class Link {
 
   /** The other side's state: what it has and what it will send. */
   void onHello(PeerStream stream, PeerHello hello) {
-    List<Route> answered;
+    RouteQuestions.Answer answered;
     synchronized (this) {
       if (stream != pending) {
         stream.end(PeerStream.NOT_NEEDED);
@@ -311,21 +282,14 @@ final class Link {
       lastHeardNanos = now();
       shared.metrics().connected.increment();
       LOG.info("connected {}: peer {}", stream, PeerIds.brief(peerId));
-      answered = takeRoutes();
+      answered = routes.takeAll();
       holdingBack = !inflow.hasRoom();
       if (!holdingBack) {
         stream.request();
       }
       scheduleDrain();
     }
-    answered.forEach(route -> route.answer().accept(true));
-  }
-
-  @GuardedBy("this")
-  private List<Route> takeRoutes() {
-    List<Route> all = List.copyOf(routes);
-    routes.clear();
-    return all;
+    answered.give(true);
   }
 
   /** A stream of this link has ended, for whatever reason. */
@@ -419,18 +383,18 @@ final class Link {
 
   /** Any frame is a sign of life. False when the stream is the bound one no more. */
   private boolean heard(PeerStream stream) {
-    List<Route> answered;
+    RouteQuestions.Answer answered;
     PeerStream refused;
     synchronized (this) {
       if (stream != bound) {
         return false;
       }
       lastHeardNanos = now();
-      answered = takeRoutes();
+      answered = routes.takeAll();
       refused = challenger;
       challenger = null;
     }
-    answered.forEach(route -> route.answer().accept(true));
+    answered.give(true);
     if (refused != null) {
       LOG.info("a second connection {} as peer {} is refused", refused, PeerIds.brief(peerId));
       refused.end(PeerStream.NOT_NEEDED);
@@ -566,16 +530,10 @@ final class Link {
 
   /** Ends what took too long, and says what was received when nothing else does. */
   void tick() {
-    List<Route> late = new ArrayList<>();
+    RouteQuestions.Answer late;
     synchronized (this) {
       long now = now();
-      for (Iterator<Route> it = routes.iterator(); it.hasNext(); ) {
-        Route route = it.next();
-        if (route.deadlineNanos() - now <= 0) {
-          it.remove();
-          late.add(route);
-        }
-      }
+      late = routes.takeLate(now);
       if (challenger != null && challengeEndsNanos - now <= 0) {
         LOG.info("the connection {} with peer {} is dead", bound, PeerIds.brief(peerId));
         bound.end(Status.UNAVAILABLE.withDescription("no sign of life"));
@@ -590,7 +548,7 @@ final class Link {
         scheduleDrain();
       }
     }
-    late.forEach(route -> route.answer().accept(false));
+    late.give(false);
   }
 
   /**
@@ -616,11 +574,11 @@ final class Link {
 
   /** The end of the enclave: nothing is kept. */
   void close() {
-    List<Route> open;
+    RouteQuestions.Answer open;
     synchronized (this) {
       retired = true;
-      open = takeRoutes();
+      open = routes.takeAll();
     }
-    open.forEach(route -> route.answer().accept(false));
+    open.give(false);
   }
 }

@@ -24,7 +24,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Thread-safe. Started once, closed once; enclaves come and go by {@link #attach}. */
-public final class PeerPlane implements AutoCloseable {
+public final class PeerPlane {
   private static final Logger LOG = LoggerFactory.getLogger(PeerPlane.class);
   private static final int THREADS = 2;
   private static final long TICK_MS = 25;
@@ -131,25 +131,22 @@ public final class PeerPlane implements AutoCloseable {
     }
   }
 
-  /** Ends everything within a second or so. Idempotent. */
-  @Override
-  public void close() {
+  /**
+   * Ends everything. Idempotent.
+   *
+   * @param timeout what the server has to end its connections
+   */
+  public void close(Duration timeout) throws InterruptedException {
     detach();
     if (server != null) {
       server.shutdown();
-      try {
-        if (!server.awaitTermination(CLOSE.toMillis(), TimeUnit.MILLISECONDS)) {
-          server.shutdownNow();
-        }
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
+      if (!server.awaitTermination(timeout.toMillis(), TimeUnit.MILLISECONDS)) {
+        server.shutdownNow();
       }
     }
     executor.shutdown();
     surroundings.directory().close();
   }
-
-  private static final Duration CLOSE = Duration.ofSeconds(1);
 
   /** A peer's way into one enclave. */
   private record Way(PeerChannel channel) implements Inbound {

@@ -59,7 +59,7 @@ final class PeerTransport implements PeerSink, AutoCloseable {
   private final ByteString ownId;
   private final Function<ByteString, Inbound> inbound;
   private final Surroundings surroundings;
-  private final Link.Shared shared;
+  private final LinkSurroundings shared;
   private final Dialer dialer;
   private final Throttle malformedLines;
   private final Map<ByteString, Link> links = new ConcurrentHashMap<>();
@@ -79,7 +79,7 @@ final class PeerTransport implements PeerSink, AutoCloseable {
     this.surroundings = surroundings;
     SecureRandom random = new SecureRandom();
     this.shared =
-        new Link.Shared(
+        new LinkSurroundings(
             ownId,
             config.outboundMaxItems(),
             config.outboundMaxBytes(),

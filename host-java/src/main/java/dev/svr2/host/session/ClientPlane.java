@@ -40,7 +40,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Everything runs on the transport's own threads: nothing here blocks, and there is no thread per
- * session. Thread-safe.
+ * session. Thread-safe. An enclave must be attached before it is started.
  */
 public final class ClientPlane extends ClientServiceGrpc.ClientServiceImplBase
     implements Session.Listener {
@@ -53,29 +53,32 @@ public final class ClientPlane extends ClientServiceGrpc.ClientServiceImplBase
   private static final Logger LOG = LoggerFactory.getLogger(ClientPlane.class);
 
   private final Throttle cutLines = new Throttle(Throttle.INTERVAL, System::nanoTime);
-  private final EnclaveRuntime runtime;
   private final HostConfig.Client config;
   private final HostMetrics metrics;
   private final Authenticator authenticator;
   private final Session.Shared shared;
   private final Set<Session> sessions = ConcurrentHashMap.newKeySet();
+  private volatile EnclaveRuntime runtime;
   private volatile boolean closing;
   private Server server;
 
   public ClientPlane(
-      EnclaveRuntime runtime,
       HostConfig.Client config,
       Authenticator authenticator,
       HostMetrics metrics,
       LongSupplier nanoTime) {
-    this.runtime = runtime;
     this.config = config;
     this.metrics = metrics;
     this.authenticator = authenticator;
     this.shared =
         new Session.Shared(config.itemMaxBytes(), config.outboundMaxBytes(), nanoTime, this);
+  }
+
+  /** From now on new sessions are this enclave's. Those of one before have ended with it. */
+  public void attach(EnclaveRuntime fresh) {
+    runtime = fresh;
     long idleNanos = config.sessionIdle().toNanos();
-    runtime.every(
+    fresh.every(
         Math.max(10, Math.min(1_000, config.sessionIdle().toMillis() / 4)),
         () -> sessions.forEach(session -> session.endIfIdle(idleNanos)));
   }

@@ -11,6 +11,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import dev.svr2.enclave.EnclaveException;
 import dev.svr2.host.FakeEnclave;
 import dev.svr2.host.Host;
 import dev.svr2.host.HostFixture;
@@ -294,13 +295,34 @@ class CommandLineTest {
     }
   }
 
+  private static void abort(FakeEnclave enclave) {
+    enclave.gate =
+        message -> {
+          throw new EnclaveException(dev.svr2.proto.Error.ERROR_BRIDGE_ABORTED);
+        };
+  }
+
+  @Test
+  void anEnclaveThatStoppedAndCannotBeReplacedHasAnExitCodeOfItsOwn() throws Exception {
+    FakeEnclave.Loader loader = new FakeEnclave.Loader();
+    try (HostFixture fixture = HostFixture.start("", loader)) {
+      Foreground foreground = new Foreground(fixture.host, Duration.ofMinutes(10));
+      loader.prepare =
+          fresh -> {
+            throw new IllegalStateException("no second enclave");
+          };
+      loader.enclave.stop(dev.svr2.proto.Error.ERROR_INTEGRITY_MISMATCH);
+      assertEquals(10, foreground.untilEnd());
+    }
+  }
+
   @Test
   void theEndOfTheEnclaveHasExitCodesOfItsOwn() throws Exception {
     FakeEnclave.Loader loader = new FakeEnclave.Loader();
     try (HostFixture fixture = HostFixture.start("", loader)) {
       Foreground foreground = new Foreground(fixture.host, Duration.ofMinutes(10));
-      loader.enclave.stop(dev.svr2.proto.Error.ERROR_INTEGRITY_MISMATCH);
-      assertEquals(10, foreground.untilEnd());
+      abort(loader.enclave);
+      assertEquals(11, foreground.untilEnd());
     }
   }
 
@@ -311,8 +333,8 @@ class CommandLineTest {
     try (HostFixture fixture = HostFixture.start("", loader)) {
       Foreground foreground =
           new Foreground(fixture.host, Duration.ofMinutes(10), halts::incrementAndGet);
-      loader.enclave.stop(dev.svr2.proto.Error.ERROR_INTEGRITY_MISMATCH);
-      assertEquals(10, foreground.untilEnd());
+      abort(loader.enclave);
+      assertEquals(11, foreground.untilEnd());
       foreground.stopOrHalt();
       assertEquals(0, halts.get());
       foreground.stopOrHalt();

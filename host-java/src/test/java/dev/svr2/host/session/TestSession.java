@@ -20,7 +20,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
 /** One session. */
-final class TestSession implements ClientResponseObserver<SessionItem, SessionItem> {
+public final class TestSession implements ClientResponseObserver<SessionItem, SessionItem> {
   private static final int TIMEOUT_SECONDS = 20;
 
   private final BlockingQueue<ByteString> items = new LinkedBlockingQueue<>();
@@ -37,7 +37,7 @@ final class TestSession implements ClientResponseObserver<SessionItem, SessionIt
   }
 
   /** Opens a session; its first item comes with {@link #next}. */
-  static TestSession open(ClientServiceGrpc.ClientServiceStub stub) {
+  public static TestSession open(ClientServiceGrpc.ClientServiceStub stub) {
     TestSession session = new TestSession();
     var unused = stub.session(session);
     return session;
@@ -66,7 +66,7 @@ final class TestSession implements ClientResponseObserver<SessionItem, SessionIt
     end.complete(Status.OK.asRuntimeException());
   }
 
-  void send(String text) {
+  public void send(String text) {
     send(ByteString.copyFromUtf8(text));
   }
 
@@ -83,14 +83,14 @@ final class TestSession implements ClientResponseObserver<SessionItem, SessionIt
   }
 
   /** The next item from the host. */
-  String next() throws InterruptedException {
+  public String next() throws InterruptedException {
     ByteString item = items.poll(TIMEOUT_SECONDS, TimeUnit.SECONDS);
     assertNotNull(item, "no item came; the session's end: " + end);
     return item.toStringUtf8();
   }
 
   /** How the session ended: {@code CODE reason applied}, or {@code OK}. */
-  String end() throws Exception {
+  public String end() throws Exception {
     return describe(end.get(TIMEOUT_SECONDS, TimeUnit.SECONDS));
   }
 
