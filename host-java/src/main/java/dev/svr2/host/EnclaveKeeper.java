@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -59,7 +60,7 @@ final class EnclaveKeeper implements AutoCloseable {
           });
   private volatile EnclaveRuntime current;
   private volatile boolean leaving;
-  private long startedNanos;
+  private volatile long startedNanos;
   private Duration pause = Duration.ZERO;
 
   EnclaveKeeper(Starter starter, HostMetrics metrics, Listener listener) {
@@ -77,14 +78,30 @@ final class EnclaveKeeper implements AutoCloseable {
     return startOne();
   }
 
+  /** From now on the enclave is replaced when it stops, and the listener told. */
+  void watch() {
+    watch(current);
+  }
+
   private EnclaveRuntime startOne() throws EnclaveException {
     EnclaveRuntime runtime = starter.start();
     startedNanos = System.nanoTime();
     current = runtime;
     started.incrementAndGet();
     metrics.enclavesStarted.increment();
-    var unused = runtime.termination().thenAcceptAsync(why -> ended(runtime, why), executor);
     return runtime;
+  }
+
+  private void watch(EnclaveRuntime runtime) {
+    var unused = runtime.termination().thenAccept(why -> endedLater(runtime, why));
+  }
+
+  private void endedLater(EnclaveRuntime runtime, EnclaveRuntime.Termination why) {
+    try {
+      executor.execute(() -> ended(runtime, why)); // This thread may be inside the enclave.
+    } catch (RejectedExecutionException e) {
+      LOG.debug("an enclave ended while the host does");
+    }
   }
 
   /** The enclave that runs, or the last one that did. */
@@ -146,6 +163,7 @@ final class EnclaveKeeper implements AutoCloseable {
     try {
       EnclaveRuntime fresh = startOne();
       listener.onStarted(fresh);
+      watch(fresh);
       LOG.info("a new replica started: {}", fresh.peerIdHex());
     } catch (EnclaveException | RuntimeException e) {
       LOG.error("no enclave could be started in place of the one that stopped", e);

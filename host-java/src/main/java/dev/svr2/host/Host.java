@@ -74,6 +74,7 @@ public final class Host implements AutoCloseable {
       peers.attach(runtime);
       listen();
       joiner.start();
+      keeper.watch();
     } catch (IOException | RuntimeException e) {
       keeper.close();
       throw e;
@@ -84,14 +85,15 @@ public final class Host implements AutoCloseable {
   private final class Planes implements EnclaveKeeper.Listener {
     @Override
     public void onStarted(EnclaveRuntime runtime) {
-      joiner.onReplaced();
       clients.attach(runtime);
       peers.attach(runtime);
+      joiner.onStarted();
     }
 
     @Override
     public void onStopped() {
       // Its clients have ended with it.
+      joiner.onStopped();
       peers.detach();
     }
   }

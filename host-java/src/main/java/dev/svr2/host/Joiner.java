@@ -8,6 +8,7 @@ import com.google.errorprone.annotations.concurrent.GuardedBy;
 import com.google.protobuf.ByteString;
 import dev.svr2.host.enclave.EnclaveRuntime;
 import dev.svr2.host.enclave.RequestException;
+import dev.svr2.host.log.Throttle;
 import dev.svr2.proto.CloseReason;
 import dev.svr2.proto.EnclaveReply;
 import dev.svr2.proto.Error;
@@ -47,6 +48,8 @@ final class Joiner implements AutoCloseable {
             return thread;
           });
 
+  private final Throttle refusalLines = new Throttle(Throttle.INTERVAL, System::nanoTime);
+
   @GuardedBy("this")
   private boolean wanted;
 
@@ -59,6 +62,9 @@ final class Joiner implements AutoCloseable {
 
   @GuardedBy("this")
   private int members;
+
+  @GuardedBy("this")
+  private boolean hadPeers;
 
   @GuardedBy("this")
   private boolean groupIsGone;
@@ -128,12 +134,16 @@ final class Joiner implements AutoCloseable {
     }
   }
 
-  /** Another enclave takes the place of one that stopped: it knows nothing of any group. */
-  synchronized void onReplaced() {
+  /** The enclave stopped for good. Called while it is still known who its peers were. */
+  synchronized void onStopped() {
+    hadPeers = members > 1 || !sources.get().isEmpty();
+  }
+
+  /** Another enclave has taken its place: it knows nothing of any group. */
+  synchronized void onStarted() {
     if (member) {
-      boolean others = members > 1 || !sources.get().isEmpty();
-      groupIsGone = !others;
-      wanted = onStart || others;
+      groupIsGone = !hadPeers;
+      wanted = onStart || hadPeers;
       if (groupIsGone) {
         LOG.error(
             "the replica that stopped was the last of its group: the group's secrets are gone");
@@ -198,7 +208,7 @@ final class Joiner implements AutoCloseable {
                   synchronized (this) {
                     asking = false;
                   }
-                  if (failure != null) {
+                  if (failure != null && refusalLines.note() > 0) {
                     LOG.info("the enclave does not join: {}", failure.getMessage());
                   }
                 });

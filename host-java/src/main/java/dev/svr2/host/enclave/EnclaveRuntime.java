@@ -366,12 +366,15 @@ public final class EnclaveRuntime implements AutoCloseable {
       return;
     }
     metrics.enclaveStopped(end.name().toLowerCase(Locale.ROOT), error.name());
-    LOG.error(
-        "the enclave {}: {}: {}. {}",
-        end == End.ABORTED ? "aborted" : "stopped for good",
-        error,
-        ErrorText.of(error),
-        ErrorText.hint(error));
+    String how = end == End.ABORTED ? "aborted" : "stopped for good";
+    String line =
+        "the enclave %s: %s: %s. %s"
+            .formatted(how, error, ErrorText.of(error), ErrorText.hint(error));
+    if (error == Error.ERROR_RAFT_REMOVED) {
+      LOG.info(line); // Somebody wanted that: an operator, or this host on its way out.
+    } else {
+      LOG.error(line);
+    }
     // Not here: this thread may be inside the enclave with a client's lock held.
     timer.execute(() -> failClients(error));
   }

@@ -18,6 +18,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
@@ -119,7 +120,7 @@ public final class PeerPlane {
   }
 
   private void run(Runnable task) {
-    if (!executor.isShutdown()) {
+    try {
       executor.execute(
           () -> {
             try {
@@ -128,6 +129,8 @@ public final class PeerPlane {
               LOG.error("a task of the peer plane failed", e);
             }
           });
+    } catch (RejectedExecutionException e) {
+      LOG.debug("a task came after the end of the peer plane");
     }
   }
 
