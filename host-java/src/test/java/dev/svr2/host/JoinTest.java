@@ -58,9 +58,7 @@ class JoinTest {
   }
 
   private void startSecond(String config) throws Exception {
-    String more =
-        "peer.static: %s\npeer.route_timeout_ms: 300\n"
-            .formatted(first.host.peerAddress().orElseThrow());
+    String more = "peer.static: %s\n".formatted(first.host.peerAddress().orElseThrow());
     second = HostFixture.startWith(config + more, secondLoader);
   }
 
