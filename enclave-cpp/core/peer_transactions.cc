@@ -52,7 +52,7 @@ std::vector<PeerTransactions::Open> PeerTransactions::TakeExpired(uint64_t now_t
   return TakeIf([now_tick](const Open& entry) { return entry.deadline_tick <= now_tick; });
 }
 
-size_t PeerTransactions::open() const {
+size_t PeerTransactions::size() const {
   util::MutexLock lock(&mutex_);
   return open_.size();
 }

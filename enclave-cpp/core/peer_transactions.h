@@ -51,7 +51,7 @@ class PeerTransactions {
   std::vector<Open> TakeOfPeer(const raft::PeerId& peer);
   std::vector<Open> TakeExpired(uint64_t now_tick);
 
-  size_t open() const;
+  size_t size() const;
 
  private:
   template <typename Predicate>

@@ -43,7 +43,7 @@ TEST(PeerTransactionsTest, WhatIsNotAnsweredInTimeFails) {
   const auto expired = transactions.TakeExpired(110);
   ASSERT_EQ(expired.size(), 1u);
   EXPECT_EQ(expired[0].id, id);
-  EXPECT_EQ(transactions.open(), 0u);
+  EXPECT_EQ(transactions.size(), 0u);
 }
 
 TEST(PeerTransactionsTest, WhatAPeerWasAskedEndsWithItsSession) {
@@ -52,7 +52,7 @@ TEST(PeerTransactionsTest, WhatAPeerWasAskedEndsWithItsSession) {
   ASSERT_TRUE(transactions.Begin(Id(2), kPing, 0, 0, 10).ok());
   ASSERT_TRUE(transactions.Begin(Id(1), kPing, 0, 0, 10).ok());
   EXPECT_EQ(transactions.TakeOfPeer(Id(1)).size(), 2u);
-  EXPECT_EQ(transactions.open(), 1u);
+  EXPECT_EQ(transactions.size(), 1u);
 }
 
 TEST(PeerTransactionsTest, TheirNumberIsBounded) {
