@@ -17,6 +17,14 @@ namespace {
 
 constexpr crypto::Aead kAead = crypto::Aead::kChaCha20Poly1305;
 
+// Before anything is computed: the size alone tells which handshake a client speaks.
+Status CheckHandshakeSize(size_t size, bool post_quantum) {
+  if (size == (post_quantum ? kNkHfsHandshakeBytes : kNkHandshakeBytes)) return Status::Ok();
+  return size == (post_quantum ? kNkHandshakeBytes : kNkHfsHandshakeBytes)
+             ? proto::ERROR_CLIENT_WRONG_HANDSHAKE
+             : proto::ERROR_NOISE_MALFORMED_MESSAGE;
+}
+
 }  // namespace
 
 Session::Session(uint64_t id, const BackupId& backup_id, std::shared_ptr<const ServerKey> key)
@@ -43,16 +51,17 @@ Session::Content Session::ContentOf(const Traffic& traffic) const {
 Status Session::Handshake(env::Env* env, integrity::Tree* tree, util::ByteView message,
                           std::string* reply) {
   SVR2_CHECK(phase_ == Phase::kHandshake);
+  SVR2_RETURN_IF_ERROR(CheckHandshakeSize(message.size(), key_->post_quantum));
   noise::HandshakeOptions options;
   options.role = noise::Role::kResponder;
   options.local_static = &key_->keys;
-  Result<noise::HandshakeState> handshake =
-      noise::HandshakeState::Start(&noise::kPatternNk, options);
+  Result<noise::HandshakeState> handshake = noise::HandshakeState::Start(
+      key_->post_quantum ? &noise::kPatternNkHfs : &noise::kPatternNk, options);
   if (!handshake.ok()) return handshake.status();
   std::string payload;
   SVR2_RETURN_IF_ERROR(handshake->ReadMessage(message, &payload));
-  // Both payloads are empty (protocol.md §1).
-  if (!payload.empty()) return proto::ERROR_NOISE_MALFORMED_MESSAGE;
+  // Both payloads are empty (protocol.md §1): the size says so.
+  SVR2_CHECK(payload.empty());
   SVR2_RETURN_IF_ERROR(handshake->WriteMessage(env, util::ByteView(), reply));
   Result<noise::Session> keys = handshake->Split();
   if (!keys.ok()) return keys.status();

@@ -37,10 +37,16 @@ using BackupId = std::array<uint8_t, 16>;
 // Largest item that a client may send, in bytes (protocol.md §1).
 inline constexpr size_t kMaxItemBytes = 128 * 1024;
 
+// A client's handshake message has an empty payload, so it has exactly this size in bytes.
+inline constexpr size_t kNkHandshakeBytes = 48;
+inline constexpr size_t kNkHfsHandshakeBytes = 1632;
+
 // What clients are offered at one time: a key pair and the evidence that binds it. Immutable,
 // shared by all sessions that started with it; the private key is wiped with the last of them.
 struct ServerKey {
   crypto::KeyPair keys;
+  // The handshake: NKhfs, or NK when false. There is no negotiation (protocol.md §1).
+  bool post_quantum = true;
   // A serialized ClientHandshakeStart.
   std::string handshake_start;
   // Group time, unix seconds, and tick when the evidence was made: its age counts from here.
@@ -74,8 +80,9 @@ class Session {
   Phase phase() const SVR2_REQUIRES(mutex_) { return phase_; }
 
   // Reads the client's handshake message and replaces `*reply` by ours; then the session is open
-  // and its counters are in `tree`. Needs phase kHandshake. After a failure (ERROR_NOISE_…,
-  // ERROR_CRYPTO_…, ERROR_RANDOM_FAILED, ERROR_INTEGRITY_…) the caller closes the session.
+  // and its counters are in `tree`. Needs phase kHandshake. After a failure the caller closes the
+  // session: ERROR_CLIENT_WRONG_HANDSHAKE when the client speaks the handshake that is not offered,
+  // ERROR_NOISE_…, ERROR_CRYPTO_…, ERROR_RANDOM_FAILED, ERROR_INTEGRITY_….
   Status Handshake(env::Env* env, integrity::Tree* tree, util::ByteView message, std::string* reply)
       SVR2_REQUIRES(mutex_);
 

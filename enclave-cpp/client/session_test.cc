@@ -22,16 +22,17 @@
 namespace svr2::client {
 namespace {
 
-constexpr size_t kNkMessageBytes = 48;
 // The number of the one request that a session here waits for.
 constexpr uint64_t kRequest = 7;
 
 class SessionTest : public testing::Test {
  protected:
-  SessionTest() : env_(1) {
+  // Offers NKhfs, or NK.
+  explicit SessionTest(bool post_quantum = true) : env_(1) {
     SVR2_CHECK(crypto::Init().ok());
     auto key = std::make_shared<ServerKey>();
     key->keys = noise::Must(crypto::GenerateKeyPair(&env_));
+    key->post_quantum = post_quantum;
     key_ = std::move(key);
     tree_ = noise::Must(integrity::Tree::Create(&env_, 16));
     session_ = NewSession();
@@ -41,14 +42,17 @@ class SessionTest : public testing::Test {
     return std::make_unique<Session>(++last_id_, BackupId{}, key_);
   }
 
-  std::string FirstMessage() {
+  std::string FirstMessage(const std::string& payload = "") {
+    return FirstMessageOf(key_->post_quantum, payload);
+  }
+  std::string FirstMessageOf(bool post_quantum, const std::string& payload = "") {
     noise::HandshakeOptions options;
     options.role = noise::Role::kInitiator;
     options.remote_static = &key_->keys.public_key;
-    initiator_ = std::make_unique<noise::HandshakeState>(
-        noise::Must(noise::HandshakeState::Start(&noise::kPatternNk, options)));
+    initiator_ = std::make_unique<noise::HandshakeState>(noise::Must(noise::HandshakeState::Start(
+        post_quantum ? &noise::kPatternNkHfs : &noise::kPatternNk, options)));
     std::string message;
-    SVR2_CHECK(initiator_->WriteMessage(&env_, util::ByteView(), &message).ok());
+    SVR2_CHECK(initiator_->WriteMessage(&env_, payload, &message).ok());
     return message;
   }
 
@@ -101,6 +105,17 @@ class SessionTest : public testing::Test {
   noise::CipherState send_;
   noise::CipherState receive_;
 };
+
+// What holds for either handshake; true for NKhfs.
+class HandshakeTest : public SessionTest, public testing::WithParamInterface<bool> {
+ protected:
+  HandshakeTest() : SessionTest(GetParam()) {}
+  static size_t GoodSize() { return GetParam() ? kNkHfsHandshakeBytes : kNkHandshakeBytes; }
+  static size_t OtherSize() { return GetParam() ? kNkHandshakeBytes : kNkHfsHandshakeBytes; }
+};
+
+INSTANTIATE_TEST_SUITE_P(Both, HandshakeTest, testing::Bool(),
+                         [](const auto& param_info) { return param_info.param ? "NKhfs" : "NK"; });
 
 }  // namespace
 
@@ -157,7 +172,7 @@ TEST_F(SessionTest, NoPartOfAnotherSessionsKeysOrCountersServesInThisOne) {
 }
 
 // §1: "Noise, client as initiator, empty prologue, empty handshake payloads".
-TEST_F(SessionTest, SpeaksNkInBothDirections) {
+TEST_P(HandshakeTest, SpeaksInBothDirections) {
   EXPECT_EQ(Phase(session_.get()), Session::Phase::kHandshake);
   ASSERT_NO_FATAL_FAILURE(Connect());
   EXPECT_EQ(Phase(session_.get()), Session::Phase::kOpen);
@@ -177,25 +192,38 @@ TEST_F(SessionTest, SpeaksNkInBothDirections) {
   EXPECT_TRUE(Close().ok());
 }
 
-TEST_F(SessionTest, EverySizeButOneIsNoHandshake) {
+TEST_P(HandshakeTest, EverySizeButOneIsNoHandshake) {
   const std::string good = FirstMessage();
-  ASSERT_EQ(good.size(), kNkMessageBytes);
-  for (size_t size = 0; size <= 2 * kNkMessageBytes + 4; ++size) {
-    if (size == kNkMessageBytes) continue;
+  ASSERT_EQ(good.size(), GoodSize());
+  for (size_t size = 0; size <= 2 * kNkHfsHandshakeBytes + 4; ++size) {
+    if (size == GoodSize()) continue;
     std::string message = good;
     message.resize(size, 'x');
     const auto session = NewSession();
     std::string reply;
-    EXPECT_FALSE(Handshake(session.get(), message, &reply).ok()) << size;
+    EXPECT_EQ(Handshake(session.get(), message, &reply).error(),
+              size == OtherSize() ? proto::ERROR_CLIENT_WRONG_HANDSHAKE
+                                  : proto::ERROR_NOISE_MALFORMED_MESSAGE)
+        << size;
     EXPECT_NE(Phase(session.get()), Session::Phase::kOpen) << size;
   }
   EXPECT_EQ(tree_->used(), 0u);
 }
 
-TEST_F(SessionTest, AnyFlippedBitIsNoHandshake) {
+// §1: "There is no negotiation: … a client that speaks the other gets an error of its own."
+TEST_P(HandshakeTest, TheOtherHandshakeIsRefusedByName) {
+  std::string reply;
+  EXPECT_EQ(Handshake(session_.get(), FirstMessageOf(!GetParam()), &reply).error(),
+            proto::ERROR_CLIENT_WRONG_HANDSHAKE);
+  EXPECT_EQ(reply, "");
+}
+
+TEST_P(HandshakeTest, AnyFlippedBitIsNoHandshake) {
   const std::string good = FirstMessage();
   // X25519 ignores the top bit of a key, but the handshake's hash covers it.
   for (size_t bit = 0; bit < 8 * good.size(); ++bit) {
+    // Of the KEM's key some, since each costs a key agreement.
+    if (bit / 8 > 50 && bit / 8 < 1580 && bit % 67 != 0) continue;
     std::string message = good;
     message[bit / 8] = static_cast<char>(message[bit / 8] ^ (1 << (bit % 8)));
     const auto session = NewSession();
@@ -207,7 +235,7 @@ TEST_F(SessionTest, AnyFlippedBitIsNoHandshake) {
 }
 
 // The points of order 1, 2, 4 and 8 and their other encodings (RFC 7748 §6.1: the result is zero).
-TEST_F(SessionTest, LowOrderKeysAreNoHandshake) {
+TEST_P(HandshakeTest, LowOrderKeysAreNoHandshake) {
   const char* const points[] = {
       "0000000000000000000000000000000000000000000000000000000000000000",
       "0100000000000000000000000000000000000000000000000000000000000000",
@@ -219,7 +247,7 @@ TEST_F(SessionTest, LowOrderKeysAreNoHandshake) {
   };
   for (const char* const point : points) {
     const util::Bytes bytes = util::FromHex(point);
-    std::string message(kNkMessageBytes, '\0');
+    std::string message(GoodSize(), '\0');
     std::memcpy(&message[0], bytes.data(), bytes.size());
     const auto session = NewSession();
     std::string reply;
@@ -229,18 +257,13 @@ TEST_F(SessionTest, LowOrderKeysAreNoHandshake) {
 }
 
 // §1: "empty handshake payloads": one that carries something is refused though it verifies.
-TEST_F(SessionTest, AHandshakePayloadIsRefused) {
-  noise::HandshakeOptions options;
-  options.role = noise::Role::kInitiator;
-  options.remote_static = &key_->keys.public_key;
-  auto initiator = noise::Must(noise::HandshakeState::Start(&noise::kPatternNk, options));
-  std::string message, reply;
-  ASSERT_TRUE(initiator.WriteMessage(&env_, util::ByteView(std::string("x")), &message).ok());
-  EXPECT_EQ(Handshake(session_.get(), message, &reply).error(),
+TEST_P(HandshakeTest, AHandshakePayloadIsRefused) {
+  std::string reply;
+  EXPECT_EQ(Handshake(session_.get(), FirstMessage("x"), &reply).error(),
             proto::ERROR_NOISE_MALFORMED_MESSAGE);
 }
 
-TEST_F(SessionTest, WithoutRandomBytesThereIsNoHandshake) {
+TEST_P(HandshakeTest, WithoutRandomBytesThereIsNoHandshake) {
   const std::string message = FirstMessage();
   env_.FailRandom(true);
   std::string reply;

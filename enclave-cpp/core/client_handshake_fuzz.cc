@@ -16,7 +16,7 @@ constexpr uint64_t kCheckEachBatches = 200;
 
 class HandshakeFuzz {
  public:
-  explicit HandshakeFuzz(uint64_t seed) : watched_(TestConfig()), choose_(seed) {
+  HandshakeFuzz(bool client_pq, uint64_t seed) : watched_(Config(client_pq)), choose_(seed) {
     valid_ = TestClient::Open(&watched_.host, BackupIdOf(1))->HandshakeMessage();
   }
 
@@ -30,12 +30,19 @@ class HandshakeFuzz {
     ASSERT_NO_FATAL_FAILURE(watched_.CheckServes());
     // Only the one that the constructor opened is left.
     ASSERT_EQ(watched_.host.GetStatus().client_sessions(), 1u);
-    std::printf("handshakes: %llu inputs, %llu of them valid\n",
+    std::printf("%s handshakes: %llu inputs, %llu of them valid\n",
+                watched_.host.client_pq() ? "NKhfs" : "NK",
                 static_cast<unsigned long long>(inputs_),
                 static_cast<unsigned long long>(accepted_));
   }
 
  private:
+  static proto::EnclaveConfig Config(bool client_pq) {
+    proto::EnclaveConfig config = TestConfig();
+    config.set_client_pq(client_pq);
+    return config;
+  }
+
   std::vector<uint64_t> OpenSessions() {
     proto::HostToEnclaveMessage message;
     for (size_t i = 0; i < kBatch; ++i) {
@@ -61,12 +68,14 @@ class HandshakeFuzz {
         message.replace(0, 32, std::string(32, choose_.OneIn(2) ? '\0' : '\xff'));
         message[choose_.Below(32)] = choose_.Byte();
         return message;
-      case 3:  // As long as another handshake's (protocol.md §1, NKhfs).
-        message.resize(choose_.OneIn(50) ? 1632 : 64, 'x');
+      case 3:  // As long as the other handshake's.
+        message.resize(valid_.size() == client::kNkHandshakeBytes ? client::kNkHfsHandshakeBytes
+                                                                  : client::kNkHandshakeBytes,
+                       'x');
         return message;
       case 4:
         if (choose_.OneIn(64)) return message;
-        message[32 + choose_.Below(16)] = choose_.Byte();
+        message[32 + choose_.Below(valid_.size() - 32)] = choose_.Byte();
         return message;
       default:
         choose_.Mutate(&message);
@@ -111,9 +120,15 @@ class HandshakeFuzz {
   uint64_t accepted_ = 0;
 };
 
-TEST(ClientHandshakeFuzz, MutatedHandshakesEndTheirOwnSessionOnly) {
-  HandshakeFuzz fuzz(util::TestSeed());
+// NKhfs messages cost more, and a quarter of the inputs.
+TEST(ClientHandshakeFuzz, MutatedNkHandshakesEndTheirOwnSessionOnly) {
+  HandshakeFuzz fuzz(false, util::TestSeed());
   fuzz.Run(util::FuzzInputs(20'000));
+}
+
+TEST(ClientHandshakeFuzz, MutatedNkHfsHandshakesEndTheirOwnSessionOnly) {
+  HandshakeFuzz fuzz(true, util::TestSeed());
+  fuzz.Run(util::FuzzInputs(20'000) / 4 + 1);
 }
 
 }  // namespace

@@ -22,7 +22,8 @@ proto::EnclaveConfig TestConfig() {
   return config;
 }
 
-TestHost::TestHost(const proto::EnclaveConfig& config, uint64_t seed) : env_(seed) {
+TestHost::TestHost(const proto::EnclaveConfig& config, uint64_t seed)
+    : env_(seed), client_pq_(!config.has_client_pq() || config.client_pq()) {
   Result<std::unique_ptr<Core>> core = Core::Create(&env_, config.SerializeAsString());
   for (const std::string& output : env_.TakeOutput()) Sort(output);
   SVR2_CHECK(core.ok());
@@ -210,11 +211,12 @@ std::optional<TestClient> TestClient::Open(TestHost* host, const std::string& ba
   return client;
 }
 
-std::string TestClient::HandshakeMessage() {
+std::string TestClient::HandshakeMessage(bool post_quantum) {
   noise::HandshakeOptions options;
   options.role = noise::Role::kInitiator;
   options.remote_static = &server_key_;
-  Result<noise::HandshakeState> state = noise::HandshakeState::Start(&noise::kPatternNk, options);
+  Result<noise::HandshakeState> state = noise::HandshakeState::Start(
+      post_quantum ? &noise::kPatternNkHfs : &noise::kPatternNk, options);
   SVR2_CHECK(state.ok());
   handshake_ = std::make_unique<noise::HandshakeState>(std::move(*state));
   std::string message;

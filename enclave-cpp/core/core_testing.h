@@ -44,6 +44,8 @@ class TestHost {
 
   env::FakeEnv& env() { return env_; }
   Core& core() { return *core_; }
+  // The handshake that clients are offered: NKhfs or NK.
+  bool client_pq() const { return client_pq_; }
 
   // From now on output is sorted before Env::Output returns, so that Input, Ask and clients' calls
   // may come from many threads at once (each client from one). The rest stays for one thread.
@@ -91,6 +93,7 @@ class TestHost {
   void Sort(const std::string& output);
 
   env::FakeEnv env_;
+  const bool client_pq_;
   std::function<void(const std::string&)> watch_;
   std::unique_ptr<Core> core_;
   uint64_t unix_ms_ = 1'800'000'000'000;
@@ -112,8 +115,10 @@ class TestClient {
 
   // Handshake; false when the session ended instead.
   bool Handshake();
-  // The first handshake message, and what to do with the answer: for tests that go between.
-  std::string HandshakeMessage();
+  // The first handshake message, and what to do with the answer: for tests that go between. NKhfs
+  // or NK, as the host offers; with the argument, as the argument says.
+  std::string HandshakeMessage() { return HandshakeMessage(host_->client_pq()); }
+  std::string HandshakeMessage(bool post_quantum);
   bool FinishHandshake(const std::string& answer);
 
   // One request and its response; nullopt when the session ended instead.

@@ -332,6 +332,7 @@ Status Core::MakeServerKey(uint64_t now_seconds, uint64_t now_tick) {
   Result<crypto::KeyPair> keys = crypto::GenerateKeyPair(env_);
   if (!keys.ok()) return keys.status();
   key->keys = std::move(*keys);
+  key->post_quantum = settings_.client_pq;
   const Result<env::Evidence> evidence = attestation::MakeOwnEvidence(
       env_, key->keys.public_key, *group, replica_.TakeSnapshot().minimums.ToProto());
   if (!evidence.ok()) return evidence.status();

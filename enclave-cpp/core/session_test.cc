@@ -75,6 +75,25 @@ TEST(SessionTest, PendingHandshakesAreCappedAndAHandshakeFreesAPlace) {
   EXPECT_EQ(host.GetCounter(proto::COUNTER_CLIENT_HANDSHAKES_FAILED), 1u);
 }
 
+// §1: "There is no negotiation: a replica offers the one its configuration names (`client_pq`) …
+// and a client that speaks the other gets an error of its own."
+TEST(SessionTest, AReplicaSpeaksTheHandshakeOfItsConfigurationOnly) {
+  for (const bool offered : {true, false}) {
+    SCOPED_TRACE(offered);
+    proto::EnclaveConfig config = TestConfig();
+    config.set_client_pq(offered);
+    TestHost host(config);
+    host.Found();
+    std::optional<TestClient> right = TestClient::Open(&host, BackupIdOf(1));
+    ASSERT_TRUE(right->Handshake());
+    EXPECT_TRUE(right->Call(TriesOf()).has_value());
+    std::optional<TestClient> wrong = TestClient::Open(&host, BackupIdOf(2));
+    ASSERT_TRUE(wrong->Send(wrong->HandshakeMessage(!offered)).ok());
+    ExpectFin(*wrong, &host, proto::CLOSE_REASON_INVALID_ARGUMENT,
+              proto::ERROR_CLIENT_WRONG_HANDSHAKE);
+  }
+}
+
 // §1: "30 s without a read or write ends a session (configurable)".
 TEST(SessionTest, AnIdleSessionEndsExactlyAtTheLimit) {
   proto::EnclaveConfig config = TestConfig();

@@ -110,6 +110,7 @@ Result<Settings> ParseSettings(util::ByteView config, uint64_t heap_bytes_limit,
         "replica_membership_timeout_ticks must not be less than replica_voting_timeout_ticks";
     return proto::ERROR_CORE_BAD_CONFIG;
   }
+  if (in.has_client_pq()) out.client_pq = in.client_pq();
   if (!proto::LogLevel_IsValid(in.log_level())) {
     *problem = "log_level is unknown";
     return proto::ERROR_CORE_BAD_CONFIG;

@@ -42,6 +42,7 @@ struct Settings {
   uint64_t max_rows = 1000000;
   uint32_t max_client_sessions = 16384;
   uint32_t max_pending_handshakes = 1024;
+  bool client_pq = true;
 };
 
 // Reads a serialized EnclaveConfig. On failure `*problem` says in one sentence which value is wrong

@@ -113,6 +113,22 @@ TEST(SettingsTest, EachNumberIsTakenAtItsEndsAndDefaultsWhereZero) {
   }
 }
 
+TEST(SettingsTest, ClientsAreOfferedNkHfsUnlessToldOtherwise) {
+  proto::EnclaveConfig config = TestConfig();
+  std::string problem;
+  const auto client_pq = [&config, &problem] {
+    const Result<Settings> settings =
+        ParseSettings(config.SerializeAsString(), uint64_t{1} << 40, &problem);
+    SVR2_CHECK(settings.ok());
+    return settings->client_pq;
+  };
+  EXPECT_TRUE(client_pq());
+  config.set_client_pq(false);
+  EXPECT_FALSE(client_pq());
+  config.set_client_pq(true);
+  EXPECT_TRUE(client_pq());
+}
+
 TEST(SettingsTest, WhatContradictsItselfIsRefused) {
   ExpectRefused([](auto* config) { config->set_heartbeat_ticks(10); }, proto::ERROR_CORE_BAD_CONFIG,
                 "heartbeat_ticks must be less than election_ticks");

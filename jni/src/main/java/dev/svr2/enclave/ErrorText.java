@@ -442,7 +442,12 @@ public final class ErrorText {
           words(
               Error.ERROR_CLIENT_ITEM_TOO_LARGE,
               "a client's message is larger than 128 KiB",
-              HOSTILE));
+              HOSTILE),
+          words(
+              Error.ERROR_CLIENT_WRONG_HANDSHAKE,
+              "a client speaks NK where this replica offers NKhfs (client_pq), or the reverse",
+              "Give clients the pins of this group, which name its handshake; keep client_pq alike"
+                  + " on all replicas"));
 
   private static final Map<Error, Words> PLATFORM_AND_BRIDGE =
       Map.ofEntries(
