@@ -259,7 +259,9 @@ void Core::ReportEvidence(uint64_t id, Call* call) {
     AddReply(id, key.error(), call);
     return;
   }
-  AddReply(id, proto::OK, call)->mutable_evidence()->set_handshake_start((*key)->handshake_start);
+  proto::EvidenceReply* reply = AddReply(id, proto::OK, call)->mutable_evidence();
+  reply->set_handshake_start((*key)->handshake_start);
+  reply->set_client_pq((*key)->post_quantum);
   call->output.NoteBytes((*key)->handshake_start.size());
 }
 

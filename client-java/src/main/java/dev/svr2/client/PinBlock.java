@@ -9,9 +9,11 @@ import dev.svr2.client.evidence.EvidenceException;
 import dev.svr2.client.evidence.EvidenceRefusal;
 import dev.svr2.client.evidence.EvidenceVerifier;
 import dev.svr2.client.evidence.VerifiedEvidence;
+import dev.svr2.client.noise.NoiseException;
 import dev.svr2.client.transport.Transport;
 import dev.svr2.client.transport.TransportException;
 import dev.svr2.proto.ClientHandshakeStart;
+import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.Collections;
 
@@ -26,26 +28,42 @@ public final class PinBlock {
    * Verifies the evidence in the first item of a session and pins all that it says.
    *
    * @param handshakeStart a serialized ClientHandshakeStart, as a replica sends it
+   * @param handshake the one that the group offers, which evidence does not say
    * @param allowSimulated accept evidence of a group that protects nothing; its pins then say
    *     {@code "protected": false}
    * @throws EvidenceException with the check that failed
    */
+  public static Pins fromHandshakeStart(
+      byte[] handshakeStart, Handshake handshake, boolean allowSimulated) throws EvidenceException {
+    return fromEvidence(verifyHandshakeStart(handshakeStart), handshake, allowSimulated);
+  }
+
+  /** The same for a group that offers NKhfs, as groups do unless configured otherwise. */
   public static Pins fromHandshakeStart(byte[] handshakeStart, boolean allowSimulated)
       throws EvidenceException {
-    return fromEvidence(verifyHandshakeStart(handshakeStart), allowSimulated);
+    return fromHandshakeStart(handshakeStart, Handshake.NKHFS, allowSimulated);
   }
 
   /**
-   * Opens a session for its first item, a serialized ClientHandshakeStart, and ends it again.
+   * Opens a session, verifies its evidence without judging what it says, shakes hands with the key
+   * in it, which proves that the handshake is offered, and ends the session again.
    *
-   * @throws UnreachableException when none comes; nothing was applied
+   * @throws UnreachableException when the server does not do its part; nothing was applied
+   * @throws EvidenceException when the evidence is refused, or the server offers the other
+   *     handshake
    */
-  public static byte[] fetchHandshakeStart(
-      Transport transport, Credentials credentials, Duration timeout) throws UnreachableException {
+  public static VerifiedEvidence fetchEvidence(
+      Transport transport, Credentials credentials, Handshake handshake, Duration timeout)
+      throws UnreachableException, EvidenceException {
     try (Transport.Stream stream = transport.open(credentials)) {
-      return stream.receive(timeout);
+      VerifiedEvidence evidence = verifyHandshakeStart(stream.receive(timeout));
+      SecureSession.shakeHands(stream, handshake, evidence.publicKey(), new SecureRandom(), timeout)
+          .close();
+      return evidence;
     } catch (TransportException e) {
       throw new UnreachableException(SecureSession.notSent(e));
+    } catch (NoiseException e) {
+      throw new UnreachableException(SecureSession.handshakeFailed(e));
     }
   }
 
@@ -75,13 +93,14 @@ public final class PinBlock {
    *
    * @throws EvidenceException when the evidence is simulated and that is not allowed, or says DEBUG
    */
-  public static Pins fromEvidence(VerifiedEvidence evidence, boolean allowSimulated)
+  public static Pins fromEvidence(
+      VerifiedEvidence evidence, Handshake handshake, boolean allowSimulated)
       throws EvidenceException {
     Pins pins =
         new Pins(
             evidence.measurement(),
             evidence.group(),
-            PinPolicy.HANDSHAKE,
+            handshake,
             evidence.minimums(),
             Collections.emptyList(),
             !evidence.group().simulated());

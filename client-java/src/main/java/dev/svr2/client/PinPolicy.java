@@ -14,9 +14,6 @@ import java.util.Map;
 
 /** The rules by which a client accepts evidence. Immutable and thread-safe. */
 public final class PinPolicy {
-  /** The handshake that this client speaks, as pins name it. */
-  public static final String HANDSHAKE = "NK";
-
   private final Pins pins;
   private final boolean allowSimulated;
 
@@ -32,14 +29,11 @@ public final class PinPolicy {
    *     only simulated evidence is accepted
    * @param allowSimulated the caller's opt-in to evidence that proves nothing
    * @throws EvidenceException when no evidence could ever satisfy it: nothing pinned and simulated
-   *     not allowed, or a handshake that this client does not speak
+   *     not allowed
    */
   public static PinPolicy of(Pins pins, boolean allowSimulated) throws EvidenceException {
     if (pins == null && !allowSimulated) {
       throw new EvidenceException(EvidenceRefusal.NOTHING_PINNED);
-    }
-    if (pins != null && !pins.handshake().equals(HANDSHAKE)) {
-      throw new EvidenceException(EvidenceRefusal.HANDSHAKE, pins.handshake());
     }
     return new PinPolicy(pins, allowSimulated);
   }

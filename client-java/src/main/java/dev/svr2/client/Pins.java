@@ -22,7 +22,7 @@ public final class Pins {
 
   private final byte[] measurement;
   private final GroupConfig group;
-  private final String handshake;
+  private final Handshake handshake;
   private final SortedMap<String, byte[]> minimums;
   private final List<String> advisories;
   private final boolean isProtected;
@@ -31,7 +31,7 @@ public final class Pins {
    * Pins from their parts, which are copied.
    *
    * @param measurement 32 bytes
-   * @param handshake {@code NK} or {@code NKhfs}
+   * @param handshake the one that the group offers
    * @param minimums lowest accepted value of each named minimum, as big-endian numbers
    * @param advisories software advisories accepted all the same, such as INTEL-SA-00615
    * @param isProtected false for a group that protects nothing; must be the opposite of {@code
@@ -41,22 +41,19 @@ public final class Pins {
   public Pins(
       byte[] measurement,
       GroupConfig group,
-      String handshake,
+      Handshake handshake,
       Map<String, byte[]> minimums,
       List<String> advisories,
       boolean isProtected) {
     if (measurement.length != MEASUREMENT_BYTES) {
       throw new IllegalArgumentException("measurement must have 32 bytes");
     }
-    if (!handshake.equals("NK") && !handshake.equals("NKhfs")) {
-      throw new IllegalArgumentException("handshake must be NK or NKhfs");
-    }
     if (isProtected == group.simulated()) {
       throw new IllegalArgumentException("protected must be the opposite of group.simulated");
     }
     this.measurement = measurement.clone();
     this.group = Objects.requireNonNull(group);
-    this.handshake = handshake;
+    this.handshake = Objects.requireNonNull(handshake);
     this.minimums = copy(minimums);
     this.advisories = Collections.unmodifiableList(new ArrayList<>(advisories));
     this.isProtected = isProtected;
@@ -86,8 +83,8 @@ public final class Pins {
     return group;
   }
 
-  /** NK or NKhfs. */
-  public String handshake() {
+  /** The handshake that the group offers. */
+  public Handshake handshake() {
     return handshake;
   }
 
@@ -114,7 +111,7 @@ public final class Pins {
     Pins o = (Pins) other;
     return Arrays.equals(measurement, o.measurement)
         && group.equals(o.group)
-        && handshake.equals(o.handshake)
+        && handshake == o.handshake
         && hex(minimums).equals(hex(o.minimums))
         && advisories.equals(o.advisories)
         && isProtected == o.isProtected;

@@ -58,7 +58,7 @@ final class PinsJson {
       json.name("measurement").value(Hex.encode(pins.measurement()));
       json.name("group");
       writeGroup(json, pins.group());
-      json.name("handshake").value(pins.handshake());
+      json.name("handshake").value(pins.handshake().toString());
       json.name("minimums").beginObject();
       for (Map.Entry<String, byte[]> minimum : pins.minimums().entrySet()) {
         json.name(minimum.getKey()).value(Hex.encode(minimum.getValue()));
@@ -120,7 +120,7 @@ final class PinsJson {
   private static Pins readPins(JsonReader json) throws IOException, PinsException {
     byte[] measurement = null;
     GroupConfig group = null;
-    String handshake = null;
+    Handshake handshake = null;
     SortedMap<String, byte[]> minimums = null;
     List<String> advisories = null;
     boolean isProtected = false;
@@ -137,7 +137,7 @@ final class PinsJson {
           group = readGroup(json);
           break;
         case "handshake":
-          handshake = string(json, key);
+          handshake = Handshake.of(string(json, key));
           break;
         case "minimums":
           minimums = readMinimums(json);

@@ -7,6 +7,7 @@ package dev.svr2.client;
 import com.google.protobuf.CodedInputStream;
 import com.google.protobuf.UnsafeByteOperations;
 import dev.svr2.client.evidence.EvidenceException;
+import dev.svr2.client.evidence.EvidenceRefusal;
 import dev.svr2.client.evidence.VerifiedEvidence;
 import dev.svr2.client.internal.Secrets;
 import dev.svr2.client.noise.NoiseException;
@@ -14,6 +15,7 @@ import dev.svr2.client.noise.NoiseInitiator;
 import dev.svr2.client.noise.NoiseTransport;
 import dev.svr2.client.transport.Transport;
 import dev.svr2.client.transport.TransportException;
+import dev.svr2.proto.Error;
 import dev.svr2.proto.Request;
 import dev.svr2.proto.Response;
 import java.io.IOException;
@@ -44,6 +46,7 @@ final class SecureSession implements AutoCloseable {
   /**
    * Opens a stream, verifies the evidence against the policy and shakes hands with the key in it.
    *
+   * @param handshake the one to speak; a server that offers the other refuses it
    * @param timeout for each of the server's answers, later ones included
    * @throws FailureException nothing can have been applied
    */
@@ -51,6 +54,7 @@ final class SecureSession implements AutoCloseable {
       Transport transport,
       Credentials credentials,
       PinPolicy policy,
+      Handshake handshake,
       SecureRandom random,
       Duration timeout)
       throws FailureException {
@@ -59,14 +63,13 @@ final class SecureSession implements AutoCloseable {
     try {
       VerifiedEvidence evidence = PinBlock.verifyHandshakeStart(stream.receive(timeout));
       policy.check(evidence);
-      NoiseTransport noise = shakeHands(stream, evidence.publicKey(), random, timeout);
+      NoiseTransport noise = shakeHands(stream, handshake, evidence.publicKey(), random, timeout);
       done = true;
       return new SecureSession(stream, noise, evidence, timeout);
     } catch (EvidenceException e) {
       throw new FailureException(new Failure.Refused(e));
     } catch (NoiseException e) {
-      throw new FailureException(
-          new Failure.ProtocolViolation("the handshake failed: " + e.getMessage()));
+      throw new FailureException(handshakeFailed(e));
     } catch (TransportException e) {
       throw new FailureException(notSent(e));
     } finally {
@@ -76,12 +79,35 @@ final class SecureSession implements AutoCloseable {
     }
   }
 
-  private static NoiseTransport shakeHands(
-      Transport.Stream stream, byte[] serverKey, SecureRandom random, Duration timeout)
-      throws NoiseException, TransportException {
-    try (NoiseInitiator initiator = NoiseInitiator.nk(serverKey, random)) {
+  /**
+   * The handshake with the key of verified evidence.
+   *
+   * @throws EvidenceException when the server says that it offers the other handshake; there is no
+   *     falling back to that, since anyone between may say so
+   */
+  static NoiseTransport shakeHands(
+      Transport.Stream stream,
+      Handshake handshake,
+      byte[] serverKey,
+      SecureRandom random,
+      Duration timeout)
+      throws EvidenceException, NoiseException, TransportException {
+    try (NoiseInitiator initiator =
+        handshake == Handshake.NKHFS
+            ? NoiseInitiator.nkHfs(serverKey, random)
+            : NoiseInitiator.nk(serverKey, random)) {
       stream.send(initiator.writeFirst());
       return initiator.readSecond(stream.receive(timeout));
+    } catch (TransportException e) {
+      if (e.reason().equals(Error.ERROR_CLIENT_WRONG_HANDSHAKE.name())) {
+        throw new EvidenceException(
+            EvidenceRefusal.HANDSHAKE_NOT_OFFERED,
+            "this client speaks "
+                + handshake
+                + " (its pins or its option --handshake say so);"
+                + " client_pq in the server's configuration names the other");
+      }
+      throw e;
     }
   }
 
@@ -128,6 +154,10 @@ final class SecureSession implements AutoCloseable {
 
   private static FailureException unknown(String text) {
     return new FailureException(new Failure.Unknown(text), true);
+  }
+
+  static Failure handshakeFailed(NoiseException e) {
+    return new Failure.ProtocolViolation("the handshake failed: " + e.getMessage());
   }
 
   /** The failure when no request has left. */

@@ -36,6 +36,7 @@ public final class Svr2Client {
   private final Transport transport;
   private final Credentials credentials;
   private final Pins pins;
+  private final Handshake handshake;
   private final boolean allowSimulated;
   private final Duration timeout;
   private final int attempts;
@@ -46,6 +47,11 @@ public final class Svr2Client {
     transport = Objects.requireNonNull(b.transport, "transport");
     credentials = Objects.requireNonNull(b.credentials, "credentials");
     pins = b.pins;
+    if (pins != null && b.handshake != null && b.handshake != pins.handshake()) {
+      throw new IllegalArgumentException("the pins name another handshake");
+    }
+    handshake =
+        pins != null ? pins.handshake() : b.handshake != null ? b.handshake : Handshake.NKHFS;
     allowSimulated = b.allowSimulated;
     timeout = b.timeout;
     attempts = b.attempts;
@@ -383,7 +389,7 @@ public final class Svr2Client {
   // ---- Common ----
 
   private SecureSession open() throws FailureException {
-    return SecureSession.open(transport, credentials, policy(), random, timeout);
+    return SecureSession.open(transport, credentials, policy(), handshake, random, timeout);
   }
 
   /** Refuses before any connection when no evidence could be accepted. */
@@ -434,6 +440,7 @@ public final class Svr2Client {
     private Transport transport;
     private Credentials credentials;
     private Pins pins;
+    private Handshake handshake;
     private boolean allowSimulated;
     private Duration timeout = Duration.ofSeconds(10);
     private int attempts = 3;
@@ -456,6 +463,12 @@ public final class Svr2Client {
     /** What the server must prove. Without pins only simulated evidence can be accepted. */
     public Builder pins(Pins value) {
       pins = value;
+      return this;
+    }
+
+    /** The handshake of a group without pins; pins name theirs. Default NKhfs. */
+    public Builder handshake(Handshake value) {
+      handshake = value;
       return this;
     }
 
@@ -496,6 +509,7 @@ public final class Svr2Client {
      * The client.
      *
      * @throws NullPointerException when transport or credentials are not set
+     * @throws IllegalArgumentException when a handshake was given and the pins name the other
      */
     public Svr2Client build() {
       return new Svr2Client(this);

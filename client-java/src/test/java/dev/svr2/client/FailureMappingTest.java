@@ -6,9 +6,12 @@ package dev.svr2.client;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.rpc.Code;
+import dev.svr2.client.evidence.EvidenceRefusal;
 import dev.svr2.client.grpc.GrpcTransport;
 import dev.svr2.client.testing.Describe;
 import dev.svr2.client.testing.FakeServer;
@@ -171,6 +174,49 @@ class FailureMappingTest {
     server.onHandshake = item -> new byte[48];
     assertTrue(restore().matches("Rejected|ProtocolViolation"));
     assertEquals(0, server.requests.size());
+  }
+
+  /** protocol.md §1: "There is no negotiation". */
+  @Test
+  void theOtherHandshakeIsRefusedWithWordsThatHelp() {
+    for (Handshake offered : Handshake.values()) {
+      server.handshake = offered;
+      Handshake other = offered == Handshake.NK ? Handshake.NKHFS : Handshake.NK;
+      Svr2Client unpinned = fixture.builder().pins(null).handshake(other).build();
+      RestoreResult.Failed failed =
+          assertInstanceOf(RestoreResult.Failed.class, unpinned.restore(ClientFixture.RIGHT));
+      Failure.Refused refused = assertInstanceOf(Failure.Refused.class, failed.failure());
+      assertEquals(EvidenceRefusal.HANDSHAKE_NOT_OFFERED, refused.reason());
+      for (String word : new String[] {"client_pq", "pins", "--handshake", "" + other}) {
+        assertTrue(refused.text().contains(word), refused.text());
+      }
+      assertEquals(0, server.requests.size());
+      Svr2Client right = fixture.builder().pins(null).handshake(offered).build();
+      assertEquals("Restored(32,5)", Describe.of(right.restore(ClientFixture.RIGHT)));
+      server.requests.clear();
+    }
+  }
+
+  @Test
+  void pinsNameTheHandshake() {
+    server.handshake = Handshake.NK;
+    Pins pins = fixture.pins();
+    assertEquals("Refused", Describe.of(fixture.client().restore(ClientFixture.RIGHT)));
+    Pins nk =
+        new Pins(
+            pins.measurement(),
+            pins.group(),
+            Handshake.NK,
+            pins.minimums(),
+            pins.advisories(),
+            false);
+    assertEquals(
+        "Restored(32,5)",
+        Describe.of(fixture.builder().pins(nk).build().restore(ClientFixture.RIGHT)));
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> fixture.builder().pins(nk).handshake(Handshake.NKHFS).build());
+    fixture.builder().pins(nk).handshake(Handshake.NK).build();
   }
 
   @Test

@@ -49,7 +49,7 @@ class PinPolicyTest {
     check(pins, true, builder);
     check(null, true, builder);
     assertFalse(pins.isProtected());
-    assertEquals("NK", pins.handshake());
+    assertEquals(Handshake.NKHFS, pins.handshake());
     assertArrayEquals(builder.measurement, pins.measurement());
   }
 
@@ -120,19 +120,12 @@ class PinPolicyTest {
   }
 
   @Test
-  void anotherHandshakeIsRefusedBeforeConnecting() throws Exception {
-    Pins hfs = Pins.parse(pins.toJson().replace("\"NK\"", "\"NKhfs\""));
-    EvidenceException e = assertThrows(EvidenceException.class, () -> PinPolicy.of(hfs, true));
-    assertEquals(EvidenceRefusal.HANDSHAKE, e.reason());
-  }
-
-  @Test
   void minimumsAreAFloor() throws Exception {
     Pins floor =
         new Pins(
             pins.measurement(),
             pins.group(),
-            "NK",
+            Handshake.NK,
             Map.of("number", new byte[] {1, 0}),
             Collections.emptyList(),
             false);

@@ -171,7 +171,7 @@ class PinsTest {
     GroupConfig group = Pins.parse(GOOD).group();
     assertThrows(
         IllegalArgumentException.class,
-        () -> new Pins(new byte[31], group, "NK", Map.of(), Arrays.asList(), true));
+        () -> new Pins(new byte[31], group, Handshake.NK, Map.of(), Arrays.asList(), true));
     assertThrows(IllegalArgumentException.class, () -> GroupConfig.builder().dbVersion(1L << 32));
     assertThrows(IllegalArgumentException.class, () -> GroupConfig.builder().superMajority(-1));
   }

@@ -7,8 +7,6 @@ package dev.svr2.client.evidence;
 public enum EvidenceRefusal {
   /** No pins were given, and the caller did not opt in to unpinned simulated groups. */
   NOTHING_PINNED("no pins are given"),
-  /** The pins name a handshake that this client does not speak. */
-  HANDSHAKE("the pins name a handshake that this client does not speak"),
   /** The first item of the session is not a ClientHandshakeStart. */
   MALFORMED_HANDSHAKE_START("the server's first message is malformed"),
   /** Evidence of a format that this client cannot verify. */
@@ -54,7 +52,9 @@ public enum EvidenceRefusal {
   /** A minimum has another length than in the pins, so that they cannot be compared. */
   MINIMUM_LENGTH("a minimum has another length than in the pins"),
   /** A minimum is below the pinned floor. */
-  MINIMUM_TOO_LOW("a minimum is below the pins");
+  MINIMUM_TOO_LOW("a minimum is below the pins"),
+  /** NK where the server offers NKhfs, or the reverse; the server says so. */
+  HANDSHAKE_NOT_OFFERED("the server does not offer the handshake that this client speaks");
 
   private final String text;
 

@@ -25,7 +25,10 @@ final class StatusMapping {
     ErrorInfo info = errorInfo(status, trailers);
     boolean notApplied = info != null && "no".equals(info.getMetadataMap().get("applied"));
     return new TransportException(
-        kind(status.getCode()), notApplied ? Applied.NO : Applied.UNKNOWN, text(status, info));
+        kind(status.getCode()),
+        notApplied ? Applied.NO : Applied.UNKNOWN,
+        text(status, info),
+        info == null ? "" : info.getReason());
   }
 
   private static Kind kind(Status.Code code) {

@@ -7,6 +7,9 @@ package dev.svr2.client.noise;
 import dev.svr2.client.internal.Secrets;
 import java.security.SecureRandom;
 import java.util.Arrays;
+import org.bouncycastle.crypto.kems.MLKEMExtractor;
+import org.bouncycastle.crypto.params.MLKEMParameters;
+import org.bouncycastle.crypto.params.MLKEMPrivateKeyParameters;
 import org.bouncycastle.math.ec.rfc7748.X25519;
 
 /**
@@ -19,6 +22,12 @@ public final class NoiseInitiator implements AutoCloseable {
   /** Size of an X25519 key in bytes. */
   public static final int KEY_BYTES = 32;
 
+  /** Size of the seed of an ML-KEM key in bytes (FIPS 203: d and z). */
+  static final int KEM_SEED_BYTES = 64;
+
+  /** Size of an ML-KEM-1024 ciphertext in bytes. */
+  static final int KEM_CIPHERTEXT_BYTES = 1568;
+
   private static final int READY = 0;
   private static final int WAITING = 1;
   private static final int DONE = 2;
@@ -27,18 +36,27 @@ public final class NoiseInitiator implements AutoCloseable {
   private final SymmetricState symmetric;
   private final byte[] remoteStatic;
   private final byte[] ephemeralPrivate = new byte[KEY_BYTES];
+  private final MLKEMPrivateKeyParameters kemKey; // Null where the pattern has no KEM.
   private byte[] remoteEphemeral;
   private byte[] handshakeHash;
   private int state = READY;
 
   private NoiseInitiator(
-      HandshakePattern pattern, byte[] prologue, byte[] remoteStatic, byte[] ephemeralPrivate) {
+      HandshakePattern pattern,
+      byte[] prologue,
+      byte[] remoteStatic,
+      byte[] ephemeralPrivate,
+      byte[] kemSeed) {
     if (remoteStatic.length != KEY_BYTES || ephemeralPrivate.length != KEY_BYTES) {
       throw new IllegalArgumentException("an X25519 key has 32 bytes");
     }
     this.pattern = pattern;
     this.remoteStatic = remoteStatic.clone();
     System.arraycopy(ephemeralPrivate, 0, this.ephemeralPrivate, 0, KEY_BYTES);
+    kemKey =
+        pattern == HandshakePattern.NK_HFS
+            ? new MLKEMPrivateKeyParameters(MLKEMParameters.ml_kem_1024, kemSeed)
+            : null;
     symmetric = new SymmetricState(pattern.protocolName);
     symmetric.mixHash(prologue);
     symmetric.mixHash(remoteStatic); // The pre-message "<- s".
@@ -50,17 +68,35 @@ public final class NoiseInitiator implements AutoCloseable {
    * @param remoteStatic the server's public key, 32 bytes, from verified evidence
    */
   public static NoiseInitiator nk(byte[] remoteStatic, SecureRandom random) {
-    byte[] ephemeral = new byte[KEY_BYTES];
-    random.nextBytes(ephemeral);
-    NoiseInitiator out = withEphemeral(HandshakePattern.NK, new byte[0], remoteStatic, ephemeral);
-    Secrets.wipe(ephemeral);
-    return out;
+    return withFreshKeys(HandshakePattern.NK, remoteStatic, random);
   }
 
-  /** With everything given, for vectors. */
-  static NoiseInitiator withEphemeral(
-      HandshakePattern pattern, byte[] prologue, byte[] remoteStatic, byte[] ephemeralPrivate) {
-    return new NoiseInitiator(pattern, prologue, remoteStatic, ephemeralPrivate);
+  /** Likewise of Noise_NKhfs_25519+Kyber1024_ChaChaPoly_SHA256, that is with ML-KEM-1024. */
+  public static NoiseInitiator nkHfs(byte[] remoteStatic, SecureRandom random) {
+    return withFreshKeys(HandshakePattern.NK_HFS, remoteStatic, random);
+  }
+
+  private static NoiseInitiator withFreshKeys(
+      HandshakePattern pattern, byte[] remoteStatic, SecureRandom random) {
+    byte[] ephemeral = new byte[KEY_BYTES];
+    byte[] kemSeed = new byte[KEM_SEED_BYTES];
+    try {
+      random.nextBytes(ephemeral);
+      random.nextBytes(kemSeed);
+      return withKeys(pattern, new byte[0], remoteStatic, ephemeral, kemSeed);
+    } finally {
+      Secrets.wipe(ephemeral, kemSeed);
+    }
+  }
+
+  /** With everything given, for vectors; {@code kemSeed} is not looked at without a KEM. */
+  static NoiseInitiator withKeys(
+      HandshakePattern pattern,
+      byte[] prologue,
+      byte[] remoteStatic,
+      byte[] ephemeralPrivate,
+      byte[] kemSeed) {
+    return new NoiseInitiator(pattern, prologue, remoteStatic, ephemeralPrivate, kemSeed);
   }
 
   /**
@@ -82,6 +118,8 @@ public final class NoiseInitiator implements AutoCloseable {
         X25519.scalarMultBase(ephemeralPrivate, 0, ephemeralPublic, 0);
         symmetric.mixHash(ephemeralPublic);
         out = concat(out, ephemeralPublic);
+      } else if (token == HandshakePattern.Token.E1) {
+        out = concat(out, symmetric.encryptAndHash(kemKey.getPublicKey()));
       } else {
         mixAgreement(token);
       }
@@ -109,12 +147,13 @@ public final class NoiseInitiator implements AutoCloseable {
     int offset = 0;
     for (HandshakePattern.Token token : pattern.second) {
       if (token == HandshakePattern.Token.E) {
-        if (message.length - offset < KEY_BYTES) {
-          throw new NoiseException("a handshake message that is too short");
-        }
-        remoteEphemeral = Arrays.copyOfRange(message, offset, offset + KEY_BYTES);
+        remoteEphemeral = part(message, offset, KEY_BYTES);
         symmetric.mixHash(remoteEphemeral);
         offset += KEY_BYTES;
+      } else if (token == HandshakePattern.Token.EKEM1) {
+        int size = KEM_CIPHERTEXT_BYTES + symmetric.overheadBytes();
+        mixKemSecret(symmetric.decryptAndHash(part(message, offset, size)));
+        offset += size;
       } else {
         mixAgreement(token);
       }
@@ -151,6 +190,19 @@ public final class NoiseInitiator implements AutoCloseable {
     }
   }
 
+  private void mixKemSecret(byte[] ciphertext) {
+    byte[] shared = new MLKEMExtractor(kemKey).extractSecret(ciphertext);
+    symmetric.mixKey(shared);
+    Secrets.wipe(shared);
+  }
+
+  private static byte[] part(byte[] message, int offset, int size) throws NoiseException {
+    if (message.length - offset < size) {
+      throw new NoiseException("a handshake message that is too short");
+    }
+    return Arrays.copyOfRange(message, offset, offset + size);
+  }
+
   private void require(int wanted) {
     if (state != wanted) {
       throw new IllegalStateException("handshake calls out of order");
@@ -168,6 +220,9 @@ public final class NoiseInitiator implements AutoCloseable {
   public void close() {
     state = DONE;
     Secrets.wipe(ephemeralPrivate);
+    if (kemKey != null) {
+      kemKey.destroy();
+    }
     symmetric.wipe();
   }
 }

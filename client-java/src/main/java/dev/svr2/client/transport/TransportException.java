@@ -37,12 +37,19 @@ public final class TransportException extends Exception {
 
   private final Kind kind;
   private final Applied applied;
+  private final String reason;
 
   /** An exception; {@code text} may come from the server and is made harmless. */
   public TransportException(Kind kind, Applied applied, String text) {
+    this(kind, applied, text, "");
+  }
+
+  /** The same with the server's own name for it. */
+  public TransportException(Kind kind, Applied applied, String text, String reason) {
     super(printable(text));
     this.kind = kind;
     this.applied = applied;
+    this.reason = printable(reason);
   }
 
   /** What happened. */
@@ -53,6 +60,11 @@ public final class TransportException extends Exception {
   /** What is known about the last item sent. */
   public Applied applied() {
     return applied;
+  }
+
+  /** The name of the server's error, such as ERROR_CLIENT_BUSY; empty when it gave none. */
+  public String reason() {
+    return reason;
   }
 
   private static String printable(String text) {

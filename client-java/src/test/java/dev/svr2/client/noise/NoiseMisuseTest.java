@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import dev.svr2.client.Handshake;
 import dev.svr2.client.testing.NoiseResponder;
 import java.security.GeneralSecurityException;
 import java.security.SecureRandom;
@@ -17,8 +18,33 @@ class NoiseMisuseTest {
   private static final byte[] SERVER = filled(0x41);
   private static final byte[] SERVER_PUBLIC = NoiseResponder.publicKey(SERVER);
 
-  private final NoiseResponder responder = new NoiseResponder(SERVER, filled(0x42));
-  private final NoiseInitiator initiator = NoiseInitiator.nk(SERVER_PUBLIC, new SecureRandom());
+  private final NoiseResponder responder = responder(SERVER, filled(0x42));
+  private final NoiseInitiator initiator = initiator(SERVER_PUBLIC, new SecureRandom());
+
+  /** The handshake under test; NoiseHfsMisuseTest has the other. */
+  Handshake handshake() {
+    return Handshake.NK;
+  }
+
+  private NoiseResponder responder(byte[] staticKey, byte[] ephemeralKey) {
+    return new NoiseResponder(handshake(), staticKey, ephemeralKey);
+  }
+
+  private NoiseInitiator initiator(byte[] serverKey, SecureRandom random) {
+    return handshake() == Handshake.NK
+        ? NoiseInitiator.nk(serverKey, random)
+        : NoiseInitiator.nkHfs(serverKey, random);
+  }
+
+  private int messageBytes() {
+    return NoiseResponder.messageBytes(handshake());
+  }
+
+  /** The next bit to alter: all of the ends of a message, some of the KEM's part. */
+  private int next(int bit) {
+    boolean inKem = bit / 8 > 50 && bit / 8 < messageBytes() - 32;
+    return bit + (inKem ? 61 : 1);
+  }
 
   private static byte[] filled(int value) {
     byte[] out = new byte[32];
@@ -39,19 +65,19 @@ class NoiseMisuseTest {
   @Test
   void everyBitOfTheFirstMessageCounts() throws Exception {
     byte[] first = initiator.writeFirst();
-    assertEquals(48, first.length);
-    for (int bit = 0; bit < first.length * 8; bit++) {
+    assertEquals(messageBytes(), first.length);
+    for (int bit = 0; bit < first.length * 8; bit = next(bit)) {
       byte[] altered = flipped(first, bit);
-      NoiseResponder other = new NoiseResponder(SERVER, filled(0x42));
+      NoiseResponder other = responder(SERVER, filled(0x42));
       assertThrows(GeneralSecurityException.class, () -> other.answer(altered), "bit " + bit);
     }
   }
 
   @Test
   void everyBitOfTheSecondMessageCounts() throws Exception {
-    for (int bit = 0; bit < 48 * 8; bit++) {
-      NoiseInitiator fresh = NoiseInitiator.nk(SERVER_PUBLIC, new SecureRandom());
-      NoiseResponder other = new NoiseResponder(SERVER, filled(0x42));
+    for (int bit = 0; bit < messageBytes() * 8; bit = next(bit)) {
+      NoiseInitiator fresh = initiator(SERVER_PUBLIC, new SecureRandom());
+      NoiseResponder other = responder(SERVER, filled(0x42));
       byte[] altered = flipped(other.answer(fresh.writeFirst()), bit);
       assertThrows(NoiseException.class, () -> fresh.readSecond(altered), "bit " + bit);
     }
@@ -59,9 +85,12 @@ class NoiseMisuseTest {
 
   @Test
   void aSecondMessageOfAnotherSizeIsRefused() throws Exception {
-    for (int size : new int[] {0, 1, 31, 32, 47, 49, 64, 1616}) {
-      NoiseInitiator fresh = NoiseInitiator.nk(SERVER_PUBLIC, new SecureRandom());
-      NoiseResponder other = new NoiseResponder(SERVER, filled(0x42));
+    for (int size : new int[] {0, 1, 31, 32, 47, 48, 49, 64, 1600, 1616, 1631, 1632, 1633}) {
+      if (size == messageBytes()) {
+        continue;
+      }
+      NoiseInitiator fresh = initiator(SERVER_PUBLIC, new SecureRandom());
+      NoiseResponder other = responder(SERVER, filled(0x42));
       byte[] resized = Arrays.copyOf(other.answer(fresh.writeFirst()), size);
       assertThrows(NoiseException.class, () -> fresh.readSecond(resized), "size " + size);
     }
@@ -69,7 +98,7 @@ class NoiseMisuseTest {
 
   @Test
   void anotherServerKeyIsNotTheServer() throws Exception {
-    NoiseResponder impostor = new NoiseResponder(filled(0x43), filled(0x42));
+    NoiseResponder impostor = responder(filled(0x43), filled(0x42));
     assertThrows(GeneralSecurityException.class, () -> impostor.answer(initiator.writeFirst()));
   }
 
@@ -78,8 +107,8 @@ class NoiseMisuseTest {
     NoiseTransport transport = established();
     byte[] message = responder.encrypt(new byte[40]);
     for (int i = 0; i < message.length; i++) {
-      NoiseInitiator fresh = NoiseInitiator.nk(SERVER_PUBLIC, new SecureRandom());
-      NoiseResponder other = new NoiseResponder(SERVER, filled(0x42));
+      NoiseInitiator fresh = initiator(SERVER_PUBLIC, new SecureRandom());
+      NoiseResponder other = responder(SERVER, filled(0x42));
       NoiseTransport tampered = fresh.readSecond(other.answer(fresh.writeFirst()));
       byte[] altered = flipped(other.encrypt(new byte[40]), i * 8 + i % 8);
       assertThrows(NoiseException.class, () -> tampered.decrypt(altered), "byte " + i);
@@ -125,8 +154,8 @@ class NoiseMisuseTest {
   void shortOrEmptyTransportMessagesAreRefused() throws Exception {
     for (int size = 0; size < 16; size++) {
       byte[] message = new byte[size];
-      NoiseInitiator fresh = NoiseInitiator.nk(SERVER_PUBLIC, new SecureRandom());
-      NoiseResponder other = new NoiseResponder(SERVER, filled(0x42));
+      NoiseInitiator fresh = initiator(SERVER_PUBLIC, new SecureRandom());
+      NoiseResponder other = responder(SERVER, filled(0x42));
       NoiseTransport transport = fresh.readSecond(other.answer(fresh.writeFirst()));
       assertThrows(NoiseException.class, () -> transport.decrypt(message));
     }
@@ -145,7 +174,8 @@ class NoiseMisuseTest {
   @Test
   void nothingWorksAfterAForgery() throws Exception {
     byte[] second = responder.answer(initiator.writeFirst());
-    assertThrows(NoiseException.class, () -> initiator.readSecond(flipped(second, 400 % 384)));
+    assertThrows(
+        NoiseException.class, () -> initiator.readSecond(flipped(second, second.length * 8 - 1)));
     assertThrows(IllegalStateException.class, () -> initiator.readSecond(second));
     assertThrows(IllegalStateException.class, initiator::transport);
   }
@@ -157,7 +187,7 @@ class NoiseMisuseTest {
     transport.close();
     assertThrows(IllegalStateException.class, () -> transport.encrypt(new byte[1]));
     assertThrows(IllegalStateException.class, () -> transport.decrypt(new byte[17]));
-    NoiseInitiator closed = NoiseInitiator.nk(SERVER_PUBLIC, new SecureRandom());
+    NoiseInitiator closed = initiator(SERVER_PUBLIC, new SecureRandom());
     closed.close();
     assertThrows(IllegalStateException.class, closed::writeFirst);
   }
@@ -167,19 +197,18 @@ class NoiseMisuseTest {
     byte[] one = new byte[32];
     one[0] = 1;
     for (byte[] lowOrder : new byte[][] {new byte[32], one}) {
-      NoiseInitiator toNobody = NoiseInitiator.nk(lowOrder, new SecureRandom());
+      NoiseInitiator toNobody = initiator(lowOrder, new SecureRandom());
       assertThrows(NoiseException.class, toNobody::writeFirst);
-      NoiseInitiator fresh = NoiseInitiator.nk(SERVER_PUBLIC, new SecureRandom());
+      NoiseInitiator fresh = initiator(SERVER_PUBLIC, new SecureRandom());
       fresh.writeFirst();
-      byte[] second = Arrays.copyOf(lowOrder, 48);
+      byte[] second = Arrays.copyOf(lowOrder, messageBytes());
       assertThrows(NoiseException.class, () -> fresh.readSecond(second));
     }
   }
 
   @Test
   void keysOfAnotherSizeAreRefused() {
-    assertThrows(
-        IllegalArgumentException.class, () -> NoiseInitiator.nk(new byte[31], new SecureRandom()));
+    assertThrows(IllegalArgumentException.class, () -> initiator(new byte[31], new SecureRandom()));
   }
 
   @Test

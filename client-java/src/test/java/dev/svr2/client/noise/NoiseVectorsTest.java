@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Published vectors of the NK initiator (cacophony), and one of our own that both this initiator
-// and an independent responder on the JDK's cryptography make.
+// Published vectors of the NK initiator (cacophony), one of our own that both this initiator and an
+// independent responder on the JDK's cryptography make, and a session with ML-KEM that the
+// enclave's
+// code made: nobody has published vectors for that.
 package dev.svr2.client.noise;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
@@ -11,14 +13,17 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import dev.svr2.client.Handshake;
 import dev.svr2.client.internal.Hex;
 import dev.svr2.client.testing.NoiseResponder;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Properties;
 import org.junit.jupiter.api.Test;
 
 class NoiseVectorsTest {
@@ -56,11 +61,12 @@ class NoiseVectorsTest {
       ciphertexts.add(Hex.decode(message.getAsJsonObject().get("ciphertext").getAsString()));
     }
     NoiseInitiator initiator =
-        NoiseInitiator.withEphemeral(
+        NoiseInitiator.withKeys(
             HandshakePattern.NK,
             hex(vector, "init_prologue"),
             hex(vector, "init_remote_static"),
-            hex(vector, "init_ephemeral"));
+            hex(vector, "init_ephemeral"),
+            NOTHING);
     assertArrayEquals(ciphertexts.get(0), initiator.writeFirst(payloads.get(0)));
     assertArrayEquals(payloads.get(1), initiator.readSecondPayload(ciphertexts.get(1)));
     assertArrayEquals(hex(vector, "handshake_hash"), initiator.handshakeHash());
@@ -81,10 +87,14 @@ class NoiseVectorsTest {
   @Test
   void theJdkMakesTheSameSession() throws Exception {
     byte[] serverKey = filled(0x31);
-    NoiseResponder responder = new NoiseResponder(serverKey, filled(0x32));
+    NoiseResponder responder = new NoiseResponder(Handshake.NK, serverKey, filled(0x32));
     NoiseInitiator initiator =
-        NoiseInitiator.withEphemeral(
-            HandshakePattern.NK, NOTHING, NoiseResponder.publicKey(serverKey), filled(0x33));
+        NoiseInitiator.withKeys(
+            HandshakePattern.NK,
+            NOTHING,
+            NoiseResponder.publicKey(serverKey),
+            filled(0x33),
+            NOTHING);
     byte[] first = initiator.writeFirst();
     byte[] second = responder.answer(first);
     assertEquals("b1b6fb013747dae7405bd1872cb1fa06", Hex.encode(Arrays.copyOfRange(first, 32, 48)));
@@ -92,6 +102,39 @@ class NoiseVectorsTest {
     byte[] hello = "hello".getBytes(StandardCharsets.US_ASCII);
     assertArrayEquals(hello, responder.decrypt(transport.encrypt(hello)));
     assertArrayEquals(hello, transport.decrypt(responder.encrypt(hello)));
+  }
+
+  @Test
+  void theEnclaveMakesTheSameHybridSession() throws Exception {
+    Properties session = new Properties();
+    try (InputStream in = getClass().getResourceAsStream("nkhfs-session.txt")) {
+      session.load(in);
+    }
+    NoiseInitiator initiator =
+        NoiseInitiator.withKeys(
+            HandshakePattern.NK_HFS,
+            NOTHING,
+            hex(session, "remote_static"),
+            hex(session, "ephemeral"),
+            hex(session, "kem_seed"));
+    byte[] first = initiator.writeFirst();
+    assertEquals(1632, first.length);
+    assertArrayEquals(hex(session, "first"), first);
+    byte[] second = hex(session, "second");
+    assertEquals(1632, second.length);
+    assertEquals(0, initiator.readSecondPayload(second).length);
+    assertArrayEquals(hex(session, "handshake_hash"), initiator.handshakeHash());
+    NoiseTransport transport = initiator.transport();
+    assertArrayEquals(hex(session, "request"), transport.encrypt(ascii("request")));
+    assertArrayEquals(ascii("response"), transport.decrypt(hex(session, "response")));
+  }
+
+  private static byte[] hex(Properties session, String name) {
+    return Hex.decode(session.getProperty(name));
+  }
+
+  private static byte[] ascii(String text) {
+    return text.getBytes(StandardCharsets.US_ASCII);
   }
 
   private static byte[] filled(int value) {

@@ -8,6 +8,7 @@ import com.google.protobuf.Any;
 import com.google.protobuf.ByteString;
 import com.google.rpc.Code;
 import com.google.rpc.ErrorInfo;
+import dev.svr2.client.Handshake;
 import dev.svr2.proto.BackupResponse;
 import dev.svr2.proto.ClientServiceGrpc;
 import dev.svr2.proto.DeleteBackupCall;
@@ -77,6 +78,9 @@ public final class FakeServer extends ClientServiceGrpc.ClientServiceImplBase
   public volatile StatusRuntimeException deleteFailure;
   public volatile String authorization;
 
+  /** What it offers; who speaks the other is told so. */
+  public volatile Handshake handshake = Handshake.NKHFS;
+
   // The row.
   public byte[] data;
   public byte[] pin;
@@ -106,6 +110,11 @@ public final class FakeServer extends ClientServiceGrpc.ClientServiceImplBase
 
   /** A failure as a host words it; {@code applied} is no, unknown or null for no ErrorInfo. */
   public static StatusRuntimeException failure(Code code, String applied) {
+    return failure(code, applied, "ERROR_MADE_UP");
+  }
+
+  /** The same with the name of an error. */
+  public static StatusRuntimeException failure(Code code, String applied, String reason) {
     com.google.rpc.Status.Builder status =
         com.google.rpc.Status.newBuilder().setCode(code.getNumber()).setMessage("made up");
     if (applied != null) {
@@ -113,7 +122,7 @@ public final class FakeServer extends ClientServiceGrpc.ClientServiceImplBase
           Any.pack(
               ErrorInfo.newBuilder()
                   .setDomain("svr2")
-                  .setReason("ERROR_MADE_UP")
+                  .setReason(reason)
                   .putMetadata("applied", applied)
                   .build()));
     }
@@ -163,7 +172,7 @@ public final class FakeServer extends ClientServiceGrpc.ClientServiceImplBase
 
   private final class FakeSession implements StreamObserver<SessionItem> {
     private final StreamObserver<SessionItem> out;
-    private final NoiseResponder noise = new NoiseResponder(STATIC, filled(0x22));
+    private final NoiseResponder noise = new NoiseResponder(handshake, STATIC, filled(0x22));
     private boolean established;
     private boolean ended;
 
@@ -202,6 +211,11 @@ public final class FakeServer extends ClientServiceGrpc.ClientServiceImplBase
       try {
         if (!established) {
           established = true;
+          if (bytes.length != NoiseResponder.messageBytes(handshake)) {
+            ended = true;
+            out.onError(failure(Code.INVALID_ARGUMENT, "no", "ERROR_CLIENT_WRONG_HANDSHAKE"));
+            return;
+          }
           emit(onHandshake, noise.answer(bytes));
           return;
         }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The server's side of Noise_NK_25519_ChaChaPoly_SHA256, for tests only. Written on the JDK's own
-// cryptography, so that it shares no code and no primitive with the initiator that it tests.
+// The server's side of both handshakes, for tests only. Written on the JDK's own cryptography, so
+// that it shares no code and, but for ML-KEM, no primitive with the initiator that it tests. For
+// ML-KEM see NoiseVectorsTest: a session that the enclave's code made.
 package dev.svr2.client.testing;
 
+import dev.svr2.client.Handshake;
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -13,6 +15,7 @@ import java.security.KeyFactory;
 import java.security.MessageDigest;
 import java.security.PrivateKey;
 import java.security.PublicKey;
+import java.security.SecureRandom;
 import java.security.spec.PKCS8EncodedKeySpec;
 import java.security.spec.X509EncodedKeySpec;
 import java.util.Arrays;
@@ -21,23 +24,39 @@ import javax.crypto.KeyAgreement;
 import javax.crypto.Mac;
 import javax.crypto.spec.IvParameterSpec;
 import javax.crypto.spec.SecretKeySpec;
+import org.bouncycastle.crypto.SecretWithEncapsulation;
+import org.bouncycastle.crypto.kems.MLKEMGenerator;
+import org.bouncycastle.crypto.params.MLKEMParameters;
+import org.bouncycastle.crypto.params.MLKEMPublicKeyParameters;
 
 /** One handshake and its transport, straight down the specification's text. */
 public final class NoiseResponder {
-  private static final String NAME = "Noise_NK_25519_ChaChaPoly_SHA256";
+  private static final String NK = "Noise_NK_25519_ChaChaPoly_SHA256";
+  private static final String NK_HFS = "Noise_NKhfs_25519+Kyber1024_ChaChaPoly_SHA256";
+  private static final int KEM_BYTES = 1568;
   private static final int PIECE = 65_535;
 
   private final byte[] staticPrivate;
   private final byte[] ephemeralPrivate;
-  private byte[] hash = NAME.getBytes(StandardCharsets.US_ASCII);
-  private byte[] chainingKey = hash;
+  private final boolean hybrid;
+  private byte[] hash;
+  private byte[] chainingKey;
   private byte[] key;
+  private long nonce;
   private byte[] receiveKey;
   private byte[] sendKey;
   private long received;
   private long sent;
 
-  public NoiseResponder(byte[] staticPrivate, byte[] ephemeralPrivate) {
+  public NoiseResponder(Handshake handshake, byte[] staticPrivate, byte[] ephemeralPrivate) {
+    hybrid = handshake == Handshake.NKHFS;
+    byte[] name = (hybrid ? NK_HFS : NK).getBytes(StandardCharsets.US_ASCII);
+    hash = name;
+    if (hybrid) {
+      hash = new byte[0];
+      mixHash(name); // A name above 32 bytes is hashed.
+    }
+    chainingKey = hash;
     this.staticPrivate = staticPrivate.clone();
     this.ephemeralPrivate = ephemeralPrivate.clone();
     mixHash(new byte[0]);
@@ -56,19 +75,45 @@ public final class NoiseResponder {
     byte[] remote = Arrays.copyOf(first, 32);
     mixHash(remote);
     mixKey(agree(staticPrivate, remote));
-    byte[] payload = aead(false, key, 0, hash, Arrays.copyOfRange(first, 32, first.length));
-    if (payload.length != 0) {
+    int kemEnd = hybrid ? 32 + KEM_BYTES + 16 : 32;
+    byte[] kemKey = hybrid ? open(Arrays.copyOfRange(first, 32, kemEnd)) : null;
+    if (open(Arrays.copyOfRange(first, kemEnd, Math.max(kemEnd, first.length))).length != 0) {
       throw new GeneralSecurityException("payload");
     }
-    mixHash(Arrays.copyOfRange(first, 32, first.length));
     byte[] ephemeral = publicKey(ephemeralPrivate);
     mixHash(ephemeral);
     mixKey(agree(ephemeralPrivate, remote));
-    byte[] tag = aead(true, key, 0, hash, new byte[0]);
+    byte[] sealed = new byte[0];
+    if (hybrid) {
+      SecretWithEncapsulation kem =
+          new MLKEMGenerator(new SecureRandom())
+              .generateEncapsulated(
+                  new MLKEMPublicKeyParameters(MLKEMParameters.ml_kem_1024, kemKey));
+      sealed = seal(kem.getEncapsulation());
+      mixKey(kem.getSecret());
+    }
+    byte[] tag = seal(new byte[0]);
     byte[][] keys = hkdf(chainingKey, new byte[0]);
     receiveKey = keys[0];
     sendKey = keys[1];
-    return ByteBuffer.allocate(48).put(ephemeral).put(tag).array();
+    return ByteBuffer.allocate(48 + sealed.length).put(ephemeral).put(sealed).put(tag).array();
+  }
+
+  /** Size of either handshake message. */
+  public static int messageBytes(Handshake handshake) {
+    return handshake == Handshake.NKHFS ? 48 + KEM_BYTES + 16 : 48;
+  }
+
+  private byte[] open(byte[] in) throws GeneralSecurityException {
+    byte[] out = aead(false, key, nonce++, hash, in);
+    mixHash(in);
+    return out;
+  }
+
+  private byte[] seal(byte[] in) throws GeneralSecurityException {
+    byte[] out = aead(true, key, nonce++, hash, in);
+    mixHash(out);
+    return out;
   }
 
   /** Decrypts one client message. */
@@ -106,6 +151,7 @@ public final class NoiseResponder {
     byte[][] out = hkdf(chainingKey, material);
     chainingKey = out[0];
     key = out[1];
+    nonce = 0;
   }
 
   private static byte[][] hkdf(byte[] chainingKey, byte[] material)

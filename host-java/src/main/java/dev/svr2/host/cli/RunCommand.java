@@ -4,6 +4,7 @@
 // terminal needs. Source: cli.md, "make run".
 package dev.svr2.host.cli;
 
+import dev.svr2.client.Handshake;
 import dev.svr2.client.PinBlock;
 import dev.svr2.client.Pins;
 import dev.svr2.client.evidence.EvidenceException;
@@ -14,6 +15,7 @@ import dev.svr2.host.config.ConfigException;
 import dev.svr2.host.config.ConfigLoader;
 import dev.svr2.host.config.HostConfig;
 import dev.svr2.host.log.Logs;
+import dev.svr2.proto.EvidenceReply;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.net.InetAddress;
@@ -216,9 +218,12 @@ final class RunCommand implements Callable<Integer> {
 
   private void writePins(Host host)
       throws EvidenceException, IOException, ExecutionException, InterruptedException {
-    byte[] start =
-        host.operations().evidence().get().getEvidence().getHandshakeStart().toByteArray();
-    Pins pins = PinBlock.fromHandshakeStart(start, true);
+    EvidenceReply evidence = host.operations().evidence().get().getEvidence();
+    Pins pins =
+        PinBlock.fromHandshakeStart(
+            evidence.getHandshakeStart().toByteArray(),
+            Handshake.offered(evidence.getClientPq()),
+            true);
     Files.writeString(directory.resolve("pins.json"), pins.toJson());
   }
 

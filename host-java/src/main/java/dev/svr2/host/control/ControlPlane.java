@@ -7,6 +7,7 @@ package dev.svr2.host.control;
 import com.google.protobuf.Any;
 import com.google.protobuf.ByteString;
 import com.google.rpc.ErrorInfo;
+import dev.svr2.client.Handshake;
 import dev.svr2.host.config.HostPort;
 import dev.svr2.host.enclave.RequestException;
 import dev.svr2.host.log.Logs;
@@ -182,6 +183,7 @@ public final class ControlPlane extends ControlServiceGrpc.ControlServiceImplBas
         (EnclaveReply reply) ->
             GetEvidenceResponse.newBuilder()
                 .setHandshakeStart(reply.getEvidence().getHandshakeStart())
+                .setHandshake(Handshake.offered(reply.getEvidence().getClientPq()).toString())
                 .build(),
         responses);
   }

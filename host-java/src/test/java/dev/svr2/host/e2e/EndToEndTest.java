@@ -15,6 +15,7 @@ import dev.svr2.client.BackupResult;
 import dev.svr2.client.Credentials;
 import dev.svr2.client.DeleteResult;
 import dev.svr2.client.Failure;
+import dev.svr2.client.Handshake;
 import dev.svr2.client.PinBlock;
 import dev.svr2.client.Pins;
 import dev.svr2.client.RestoreResult;
@@ -211,7 +212,7 @@ class EndToEndTest {
     GetStatusResponse status = status(fixture);
     assertArrayEquals(status.getMeasurement().toByteArray(), pins.measurement());
     assertFalse(pins.isProtected());
-    assertEquals("NK", pins.handshake());
+    assertEquals(Handshake.NKHFS, pins.handshake());
     assertTrue(status.getNotProtected());
     assertTrue(status.getEnclave().getUnprotected());
     String metrics = fixture.control().getMetrics(GetMetricsRequest.getDefaultInstance()).getText();

@@ -5,6 +5,7 @@ package dev.svr2.host.cli.client;
 
 import dev.svr2.client.Credentials;
 import dev.svr2.client.Failure;
+import dev.svr2.client.Handshake;
 import dev.svr2.client.Pins;
 import dev.svr2.client.Svr2Client;
 import dev.svr2.client.transport.Transport;
@@ -48,6 +49,7 @@ abstract class ClientOperation implements Callable<Integer> {
       if (pins == null && !connection.allowSimulated) {
         throw new CliException("give --pins FILE, or --allow-simulated to pin nothing");
       }
+      Handshake handshake = connection.handshake(pins);
       Credentials credentials = connection.credentials(io);
       prepare(io, report);
       if (pins == null) {
@@ -57,7 +59,7 @@ abstract class ClientOperation implements Callable<Integer> {
         report.warn("NOT PROTECTED: simulated evidence proves nothing");
       }
       try (Transport transport = io.transport(address)) {
-        return run(client(transport, credentials, pins, io), report);
+        return run(client(transport, credentials, pins, handshake, io), report);
       }
     } catch (CliException e) {
       return report.end(ExitCode.USAGE, "usage", e.getMessage());
@@ -66,11 +68,13 @@ abstract class ClientOperation implements Callable<Integer> {
     }
   }
 
-  private Svr2Client client(Transport transport, Credentials credentials, Pins pins, ClientIo io) {
+  private Svr2Client client(
+      Transport transport, Credentials credentials, Pins pins, Handshake handshake, ClientIo io) {
     return Svr2Client.builder()
         .transport(transport)
         .credentials(credentials)
         .pins(pins)
+        .handshake(handshake)
         .allowSimulated(connection.allowSimulated)
         .timeout(io.timeout())
         .retryPause(io.retryPause())

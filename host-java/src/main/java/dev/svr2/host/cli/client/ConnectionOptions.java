@@ -5,6 +5,7 @@
 package dev.svr2.host.cli.client;
 
 import dev.svr2.client.Credentials;
+import dev.svr2.client.Handshake;
 import dev.svr2.client.Pins;
 import dev.svr2.client.PinsException;
 import dev.svr2.host.config.HostPort;
@@ -32,6 +33,14 @@ final class ConnectionOptions {
       names = "--allow-simulated",
       description = "Accept a group that protects nothing (platforms local and oe-simulation).")
   boolean allowSimulated;
+
+  @Option(
+      names = "--handshake",
+      paramLabel = "NK|NKhfs",
+      description =
+          "The handshake that the group offers (client_pq in its configuration); pins name it, and"
+              + " without them it is NKhfs unless given here.")
+  String handshake;
 
   @Option(
       names = "--credentials",
@@ -72,6 +81,29 @@ final class ConnectionOptions {
     } catch (PinsException e) {
       throw new CliException(pinsFile + ": " + e.getMessage());
     }
+  }
+
+  /** The handshake to speak: the pins', or the one given, or NKhfs. */
+  Handshake handshake(Pins pins) throws CliException {
+    Handshake asked = askedHandshake(pins);
+    return asked == null ? Handshake.NKHFS : asked;
+  }
+
+  /** The pins' handshake, or the one given; null when neither is there. */
+  Handshake askedHandshake(Pins pins) throws CliException {
+    if (handshake == null) {
+      return pins == null ? null : pins.handshake();
+    }
+    Handshake given;
+    try {
+      given = Handshake.of(handshake);
+    } catch (IllegalArgumentException e) {
+      throw new CliException("--handshake must be NK or NKhfs");
+    }
+    if (pins != null && pins.handshake() != given) {
+      throw new CliException("--handshake differs from the pins, which name " + pins.handshake());
+    }
+    return given;
   }
 
   /** Given credentials, or credentials made with the secret of the file or the environment. */

@@ -4,15 +4,18 @@
 // compares them with given ones. Source: cli.md.
 package dev.svr2.host.cli.client;
 
+import dev.svr2.client.Handshake;
 import dev.svr2.client.PinBlock;
 import dev.svr2.client.PinPolicy;
 import dev.svr2.client.Pins;
 import dev.svr2.client.UnreachableException;
 import dev.svr2.client.evidence.EvidenceException;
+import dev.svr2.client.evidence.EvidenceRefusal;
 import dev.svr2.client.evidence.VerifiedEvidence;
 import dev.svr2.client.transport.Transport;
 import dev.svr2.proto.ControlServiceGrpc;
 import dev.svr2.proto.GetEvidenceRequest;
+import dev.svr2.proto.GetEvidenceResponse;
 import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
@@ -51,6 +54,9 @@ public final class PinBlockCommand implements Callable<Integer> {
     String target;
   }
 
+  /** What a replica proves and offers. */
+  private record Offer(VerifiedEvidence evidence, Handshake handshake) {}
+
   private final ClientIo io;
   @Spec private CommandSpec spec;
   @Mixin private ConnectionOptions connection;
@@ -74,11 +80,11 @@ public final class PinBlockCommand implements Callable<Integer> {
         new Report(spec.commandLine().getOut(), spec.commandLine().getErr(), connection.json);
     try {
       Pins pinned = connection.pins();
-      VerifiedEvidence evidence = PinBlock.verifyHandshakeStart(handshakeStart());
+      Offer offer = source.control == null ? fromTarget(pinned) : fromControl(pinned);
       if (pinned != null) {
-        PinPolicy.of(pinned, connection.allowSimulated).check(evidence);
+        PinPolicy.of(pinned, connection.allowSimulated).check(offer.evidence);
       }
-      Pins pins = PinBlock.fromEvidence(evidence, connection.allowSimulated);
+      Pins pins = PinBlock.fromEvidence(offer.evidence, offer.handshake, connection.allowSimulated);
       if (!pins.isProtected()) {
         report.warn("NOT PROTECTED: simulated evidence proves nothing");
       }
@@ -98,27 +104,51 @@ public final class PinBlockCommand implements Callable<Integer> {
     }
   }
 
-  private byte[] handshakeStart() throws CliException, UnreachableException {
-    if (source.control != null) {
-      return fromControl(ConnectionOptions.hostPort("--control", source.control));
-    }
+  /** As a client sees it: the handshake itself shows that it is offered. */
+  private Offer fromTarget(Pins pinned)
+      throws CliException, UnreachableException, EvidenceException {
     String address = ConnectionOptions.hostPort("--target", source.target);
+    Handshake handshake = connection.handshake(pinned);
     var credentials = connection.credentials(io);
     try (Transport transport = io.transport(address)) {
-      return PinBlock.fetchHandshakeStart(transport, credentials, io.timeout());
+      return new Offer(
+          PinBlock.fetchEvidence(transport, credentials, handshake, io.timeout()), handshake);
     }
   }
 
-  private byte[] fromControl(String address) {
-    ManagedChannel channel = io.controlChannel(address);
+  /** The handshake is the replica's word. */
+  private Offer fromControl(Pins pinned) throws CliException, EvidenceException {
+    Handshake asked = connection.askedHandshake(pinned);
+    ManagedChannel channel =
+        io.controlChannel(ConnectionOptions.hostPort("--control", source.control));
+    GetEvidenceResponse response;
     try {
-      return ControlServiceGrpc.newBlockingStub(channel)
-          .withDeadlineAfter(io.timeout().toMillis(), TimeUnit.MILLISECONDS)
-          .getEvidence(GetEvidenceRequest.getDefaultInstance())
-          .getHandshakeStart()
-          .toByteArray();
+      response =
+          ControlServiceGrpc.newBlockingStub(channel)
+              .withDeadlineAfter(io.timeout().toMillis(), TimeUnit.MILLISECONDS)
+              .getEvidence(GetEvidenceRequest.getDefaultInstance());
     } finally {
       channel.shutdownNow();
+    }
+    Handshake offered = handshakeOf(response.getHandshake());
+    if (asked != null && asked != offered) {
+      throw new EvidenceException(
+          EvidenceRefusal.HANDSHAKE_NOT_OFFERED,
+          "the pins or --handshake name "
+              + asked
+              + "; client_pq in the server's configuration names "
+              + offered);
+    }
+    return new Offer(
+        PinBlock.verifyHandshakeStart(response.getHandshakeStart().toByteArray()), offered);
+  }
+
+  private static Handshake handshakeOf(String text) throws EvidenceException {
+    try {
+      return Handshake.of(text);
+    } catch (IllegalArgumentException e) {
+      throw new EvidenceException(
+          EvidenceRefusal.HANDSHAKE_NOT_OFFERED, "the server names neither NK nor NKhfs");
     }
   }
 

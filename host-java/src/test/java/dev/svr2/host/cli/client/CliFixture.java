@@ -65,6 +65,7 @@ final class CliFixture implements AutoCloseable {
       responses.onNext(
           GetEvidenceResponse.newBuilder()
               .setHandshakeStart(ByteString.copyFrom(server.evidence.handshakeStart()))
+              .setHandshake(server.handshake.toString())
               .build());
       responses.onCompleted();
     }

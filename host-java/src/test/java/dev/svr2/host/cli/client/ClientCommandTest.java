@@ -10,13 +10,16 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.rpc.Code;
 import dev.svr2.client.Credentials;
+import dev.svr2.client.Handshake;
 import dev.svr2.client.testing.FakeServer;
 import dev.svr2.proto.Response;
 import dev.svr2.proto.RestoreResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HexFormat;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -197,6 +200,23 @@ class ClientCommandTest {
         7,
         cli.bare("tries", "--target=h:1", "--pins", pins, "--credentials", CliFixture.CREDENTIALS),
         "simulated evidence without --allow-simulated");
+  }
+
+  @Test
+  void code7AnotherHandshake() throws Exception {
+    String pins = cli.pins(folder).toString();
+    cli.server.handshake = Handshake.NK;
+    for (String[] more : new String[][] {{"--pins", pins}, {}, {"--handshake", "NKhfs"}}) {
+      List<String> arguments = new ArrayList<>(List.of("--json"));
+      arguments.addAll(List.of(more));
+      assertEquals(7, cli.client("tries", arguments.toArray(new String[0])));
+      assertEquals("HANDSHAKE_NOT_OFFERED", cli.json().get("reason").getAsString());
+      assertTrue(cli.json().get("text").getAsString().contains("client_pq"), cli.out);
+    }
+    assertEquals(4, cli.client("tries", "--handshake", "NK"), cli.err);
+    assertEquals(2, cli.client("tries", "--handshake", "XX"));
+    assertEquals(2, cli.client("tries", "--pins", pins, "--handshake", "NK"));
+    assertTrue(cli.err.contains("differs from the pins"), cli.err);
   }
 
   @Test

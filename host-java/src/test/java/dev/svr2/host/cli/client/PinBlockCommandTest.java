@@ -7,9 +7,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.rpc.Code;
+import dev.svr2.client.Handshake;
 import dev.svr2.client.Pins;
 import dev.svr2.client.testing.FakeServer;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -47,6 +50,38 @@ class PinBlockCommandTest {
     assertEquals("", cli.out);
     assertEquals(7, cli.pinBlock("--control=h:1", "--allow-simulated", "--json", pins));
     assertEquals("MEASUREMENT", cli.json().get("reason").getAsString());
+  }
+
+  @Test
+  void theHandshakeIsTheReplicasWhicheverWayItIsAsked() throws Exception {
+    String nkhfs = "--pins=" + cli.pins(folder);
+    String[] ways = {"--control=h:1", "--target=h:1"};
+    for (String way : ways) {
+      cli.server.handshake = Handshake.NKHFS;
+      assertEquals(0, pinBlock(way, nkhfs), cli.err);
+      assertEquals(Handshake.NKHFS, Pins.parse(cli.out).handshake());
+      assertEquals(7, pinBlock(way, "--handshake=NK"));
+      assertTrue(cli.err.contains("client_pq"), cli.err);
+      assertEquals("", cli.out);
+      cli.server.handshake = Handshake.NK;
+      assertEquals(0, pinBlock(way, "--handshake=NK"), cli.err);
+      assertEquals(Handshake.NK, Pins.parse(cli.out).handshake());
+      assertEquals(7, pinBlock(way, nkhfs));
+      assertTrue(cli.err.contains("client_pq"), cli.err);
+      assertEquals(2, pinBlock(way, nkhfs, "--handshake=NK"), "they differ");
+    }
+    // The replica says which one over the control plane; a session is tried with one or the other.
+    assertEquals(0, pinBlock("--control=h:1"), cli.err);
+    assertEquals(Handshake.NK, Pins.parse(cli.out).handshake());
+    assertEquals(7, pinBlock("--target=h:1"));
+    assertTrue(cli.err.contains("--handshake"), cli.err);
+  }
+
+  private int pinBlock(String... arguments) {
+    List<String> all = new ArrayList<>(List.of(arguments));
+    all.add("--allow-simulated");
+    all.add("--credentials=" + CliFixture.CREDENTIALS);
+    return cli.pinBlock(all.toArray(new String[0]));
   }
 
   @Test
