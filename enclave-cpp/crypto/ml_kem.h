@@ -32,7 +32,7 @@ using KemPublicKey = std::array<uint8_t, kKemPublicKeyBytes>;
 using KemPrivateKey = util::Secret<kKemPrivateKeyBytes>;
 using KemSharedSecret = util::Secret<kKemSharedSecretBytes>;
 
-// Draws exactly kKemSeedBytes from `env`. About 75 µs. Fails with ERROR_RANDOM_FAILED; then
+// Draws exactly kKemSeedBytes from `env`. About 50 µs. Fails with ERROR_RANDOM_FAILED; then
 // `*private_key` is as it was.
 Status GenerateKemKey(env::Env* env, KemPrivateKey* private_key);
 
@@ -47,14 +47,14 @@ util::ByteView PublicKeyOf(const KemPrivateKey& private_key);
 Status CheckKemPublicKey(util::ByteView public_key);
 
 // Draws exactly kKemCoinsBytes from `env`, writes kKemCiphertextBytes to `ciphertext` and the
-// secret, which is uniform and may be used as it is. About 80 µs. Fails with ERROR_CRYPTO_BAD_KEY
+// secret, which is uniform and may be used as it is. About 60 µs. Fails with ERROR_CRYPTO_BAD_KEY
 // as above and ERROR_RANDOM_FAILED; then nothing is written.
 Status Encapsulate(env::Env* env, util::ByteView public_key, uint8_t* ciphertext,
                    KemSharedSecret* shared);
 
 // Takes the secret out. A ciphertext that was altered or made for another key is not seen as such:
 // it gives another secret, that nobody else knows (§6.3); the messages under it then fail. About
-// 105 µs. Fails with ERROR_CRYPTO_BAD_KEY for a ciphertext of wrong size, or when the private key
+// 75 µs. Fails with ERROR_CRYPTO_BAD_KEY for a ciphertext of wrong size, or when the private key
 // does not agree with the hash in it (§7.3); then nothing is written.
 Status Decapsulate(const KemPrivateKey& private_key, util::ByteView ciphertext,
                    KemSharedSecret* shared);
