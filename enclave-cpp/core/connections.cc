@@ -117,6 +117,7 @@ void Core::TickPeers(Call* call) {
   ConnectMembers(members, now, call);
   const Result<uint64_t> time = replica_.GroupTimeSeconds();
   for (const std::shared_ptr<peers::Peer>& peer : peers_.Connected()) {
+    call->Touch(peer);  // Should calls before have left something (OutputBatch::kMaxRounds).
     if (time.ok() && EvidenceTooOld(*peer, *time)) {
       ResetSession(peer, proto::ERROR_ATTESTATION_TOO_OLD, call);
     } else {

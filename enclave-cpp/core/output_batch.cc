@@ -108,10 +108,11 @@ void OutputBatch::AppendPeerItem(const raft::PeerId& peer, std::string data) {
 }
 
 void OutputBatch::Flush() {
+  int round = 0;
   do {
     FinishItem();
     if (message_->items_size() > 0) Send();
-    CollectOutboxes();
+    CollectOutboxes(++round < kMaxRounds);
   } while (message_->items_size() > 0);
 }
 
@@ -127,7 +128,7 @@ void OutputBatch::Send() {
   if (!status.ok()) metrics_->CountError(status.error());
 }
 
-void OutputBatch::CollectOutboxes() {
+void OutputBatch::CollectOutboxes(bool peers_too) {
   size_t kept = 0;
   for (size_t i = 0; i < claimed_.size(); ++i) {
     const std::shared_ptr<client::Session>& session = claimed_[i];
@@ -145,6 +146,11 @@ void OutputBatch::CollectOutboxes() {
     if (took) std::swap(claimed_[kept++], claimed_[i]);
   }
   claimed_.resize(kept);
+  if (!peers_too) {
+    for (const std::shared_ptr<peers::Peer>& peer : claimed_peers_) peer->Release(this);
+    claimed_peers_.clear();
+    return;
+  }
   size_t kept_peers = 0;
   for (size_t i = 0; i < claimed_peers_.size(); ++i) {
     if (AppendPeerItems(claimed_peers_[i]))

@@ -74,6 +74,10 @@ class OutputBatch {
   void Flush();
 
  private:
+  // Messages in which one call takes along what others leave for a peer meanwhile. Then it goes:
+  // the next call that has something for that peer, or the next tick, takes the rest. Else a busy
+  // group could keep one call, the tick's too, for ever.
+  static constexpr int kMaxRounds = 8;
   static constexpr size_t kLargeBytes = size_t{1} << 20;
   static constexpr int kLargeItems = 1024;
   static constexpr size_t kStackBlockBytes = 2048;
@@ -82,7 +86,7 @@ class OutputBatch {
   bool AppendPeerItems(const std::shared_ptr<peers::Peer>& peer);
   void FinishItem();
   void Send();
-  void CollectOutboxes();
+  void CollectOutboxes(bool peers_too);
 
   env::Env* const env_;
   const peers::Surroundings surroundings_;
