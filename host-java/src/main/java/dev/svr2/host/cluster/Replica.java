@@ -193,7 +193,8 @@ final class Replica {
   /** Asks the host to end. */
   void terminate() {
     if (process != null) {
-      process.destroy();
+      // Not Process.destroy, which closes the host's standard input as well.
+      var unused = process.toHandle().destroy();
     }
   }
 
