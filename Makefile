@@ -2,10 +2,11 @@
 #
 # Everything from one place. On a fresh Debian 12, as root, nothing is needed but make:
 #
-#   make run         sets up, builds, starts a group on this machine; Ctrl-C ends it
+#   make run         sets up, builds, starts a group of three replicas on this machine; Ctrl-C ends it
 #   make test        sets up, builds, runs unit, property, conformance and end-to-end tests
-#   make test-slow   sanitizers, mutated inputs, the clang build, the second JDK
-#   make bench       benchmarks of the core, the bridge and the host
+#   make test-slow   sanitizers, mutated inputs, process tests, the clang build, the second JDK
+#   make chaos       processes killed, stopped and cut off under load; CHAOS_SECONDS=600 for the long run
+#   make bench       benchmarks of the core, the bridge and the host; bench-failover: kills the leader
 #   make build       what run needs; make enclave: just the signed enclave images
 #   make lint        formats, include graph, banned features (part of make test)
 #   make format      formats everything in place
@@ -28,7 +29,7 @@ BENCH_PACKAGES := libbenchmark-dev python3
   totals sanitizers clang second-jdk
 
 help:
-	@sed -n '3,14s/^# \{0,1\}//p' Makefile
+	@sed -n '3,15s/^# \{0,1\}//p' Makefile
 
 setup:
 	@.ci/setup $(BUILD_PACKAGES)
@@ -47,7 +48,7 @@ build: enclave
 	@$(MVN) -q install -DskipTests $(MVN_ARGS)
 
 run: build
-	@exec ./svr2 run
+	@exec ./svr2 cluster --replicas 3
 
 lint: setup-test
 	@$(MAKE) --no-print-directory -C enclave-cpp lint
@@ -74,7 +75,7 @@ test-fast: lint enclave
 TEST_SLOW_LOG := build/test-slow.log
 test-slow: setup-test
 	@mkdir -p build; status=0; \
-	$(MAKE) --no-print-directory clang sanitizers second-jdk 2>&1 | tee $(TEST_SLOW_LOG) || status=$$?; \
+	$(MAKE) --no-print-directory clang sanitizers process-tests second-jdk 2>&1 | tee $(TEST_SLOW_LOG) || status=$$?; \
 	.ci/totals $(TEST_SLOW_LOG) $$status "make test-slow"
 
 clang:
@@ -86,6 +87,25 @@ sanitizers:
 	@$(MAKE) --no-print-directory -C jni -j$(JOBS) SAN=address check
 	@$(MAKE) --no-print-directory -C jni -j$(JOBS) SAN=thread check
 	@$(MAKE) --no-print-directory -C enclave-cpp -j$(JOBS) fuzz
+
+# Three hosts as processes, under load. SEED=… repeats a run's choices (not its timing).
+CHAOS_SECONDS ?= 40
+SEED ?=
+.PHONY: process-tests chaos bench-failover
+process-tests: build
+	@echo "== process tests, $(CHAOS_SECONDS) s"
+	@status=0; $(MVN) -f host-java/pom.xml failsafe:integration-test failsafe:verify -Dit.test=ChaosIT \
+	  -Dsvr2.chaos.seconds=$(CHAOS_SECONDS) $(if $(SEED),-Dsvr2.seed=$(SEED)) $(MVN_ARGS) | .ci/maven-lines || status=$$?; \
+	tail -n 3 host-java/target/chaos/report.txt; exit $$status
+
+# What tests are made of, with a main of its own. To be used behind build.
+TEST_MAIN = java -Dsvr2.root=$(CURDIR) -cp 'host-java/target/test-classes:host-java/target/classes:host-java/target/lib/*'
+chaos: build
+	@$(TEST_MAIN) dev.svr2.host.chaos.ChaosRun host-java/target/chaos $(CHAOS_SECONDS) $(SEED)
+
+FAILOVER_KILLS ?= 50
+bench-failover: build
+	@$(TEST_MAIN) dev.svr2.host.chaos.FailoverBench host-java/target/failover $(FAILOVER_KILLS)
 
 # The same class files and tests on a second JDK, where one is installed.
 JDK25 ?= $(firstword $(wildcard /usr/lib/jvm/*25*/bin/java))
@@ -102,6 +122,7 @@ bench: setup-bench build
 	@$(MAKE) --no-print-directory -C enclave-cpp -j$(JOBS) bench
 	@$(MAKE) --no-print-directory -C jni bench
 	@$(MAKE) --no-print-directory bench-host
+	@$(MAKE) --no-print-directory bench-failover
 
 .PHONY: bench-host
 bench-host: build

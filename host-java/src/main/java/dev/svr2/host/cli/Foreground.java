@@ -52,12 +52,18 @@ final class Foreground {
   }
 
   /**
-   * For a host that another program started: SIGTERM alone begins the shutdown, since a terminal
-   * sends Ctrl-C to both and the other decides; and so does the end of {@code parent}, a pipe that
-   * ends with the other program, however that ends.
+   * For a host that another program started, and which decides about it. SIGTERM begins the
+   * shutdown, however often it comes: what sends it to a whole group of processes reaches both.
+   * Ctrl-C is the other program's matter. The end of {@code parent}, a pipe that ends with the other
+   * program however that ends, begins the shutdown, too.
    */
   Foreground obey(InputStream parent) {
-    Signals.handle("TERM", this::stopOrHalt);
+    Signals.handle(
+        "TERM",
+        () -> {
+          signalled.set(true);
+          stop.countDown();
+        });
     Signals.handle("INT", () -> {});
     Thread watch =
         new Thread(

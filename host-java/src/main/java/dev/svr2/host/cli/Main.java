@@ -28,7 +28,6 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     versionProvider = Main.VersionText.class,
     subcommands = {
-      RunCommand.class,
       ClusterCommand.class,
       HostCommand.class,
       ClientCommand.class,

@@ -4,11 +4,13 @@
 // new replica wherever one ended. What `svr2 cluster` and the process tests run.
 package dev.svr2.host.cluster;
 
+import dev.svr2.client.Handshake;
 import dev.svr2.client.PinBlock;
 import dev.svr2.client.Pins;
 import dev.svr2.client.evidence.EvidenceException;
 import dev.svr2.proto.CreateGroupCall;
 import dev.svr2.proto.GetEvidenceRequest;
+import dev.svr2.proto.GetEvidenceResponse;
 import io.grpc.StatusRuntimeException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -111,13 +113,13 @@ public final class Cluster implements AutoCloseable {
       }
       // Started again it joins like any other: a second group is never created.
       writeConfig(1, true);
-      byte[] start =
-          first
-              .control(CALL_DEADLINE)
-              .getEvidence(GetEvidenceRequest.getDefaultInstance())
-              .getHandshakeStart()
-              .toByteArray();
-      Pins verified = PinBlock.fromHandshakeStart(start, !settings.platform().isProtected());
+      GetEvidenceResponse evidence =
+          first.control(CALL_DEADLINE).getEvidence(GetEvidenceRequest.getDefaultInstance());
+      Pins verified =
+          PinBlock.fromHandshakeStart(
+              evidence.getHandshakeStart().toByteArray(),
+              Handshake.of(evidence.getHandshake()),
+              !settings.platform().isProtected());
       folder.writePins(verified);
       pins = verified;
     } catch (StatusRuntimeException e) {
