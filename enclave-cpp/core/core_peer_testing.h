@@ -24,6 +24,10 @@ namespace svr2::core {
 // Friend of Replica.
 class ReplicaPeer {
  public:
+  // What follows needs a group.
+  static bool has_group(Replica* replica) SVR2_NO_THREAD_SAFETY_ANALYSIS {
+    return replica->group_ != nullptr;
+  }
   static raft::Raft* raft(Replica* replica) SVR2_NO_THREAD_SAFETY_ANALYSIS {
     return &replica->group_->raft;
   }

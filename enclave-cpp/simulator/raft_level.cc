@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//
-// The levels where just consensus is simulated: also what planted bugs are linked to.
 
-#include "simulator/levels.h"
+#include "simulator/raft_level.h"
+
 #include "simulator/raft_walk.h"
 #include "simulator/raft_world.h"
 
@@ -27,15 +26,9 @@ Totals RunRaft(const Plan& plan, Verdict* verdict) {
 
 Totals RunWalk(const Plan& plan, Verdict* verdict) { return RaftWalk(plan, verdict).Run(); }
 
-constexpr Level kLevels[] = {{"raft", RaftPlan, RunRaft, 400}, {"walk", WalkPlan, RunWalk, 2000}};
-
 }  // namespace
 
-const Level* FindLevel(const std::string& name) {
-  for (const Level& level : kLevels) {
-    if (name == level.name) return &level;
-  }
-  return nullptr;
-}
+const Level kRaftLevel = {"raft", RaftPlan, RunRaft, 400};
+const Level kWalkLevel = {"walk", WalkPlan, RunWalk, 2000};
 
 }  // namespace svr2::simulator

@@ -2,7 +2,7 @@
 //
 // Runs seeds, and makes the first that fails small:
 //
-//   simulate [--level=raft|walk] [--first-seed=N] [--seeds=N] [--trace] [--keep=1,2,5] [--ticks=N]
+//   simulate [--level=core|raft|walk] [--first-seed=N] [--seeds=N] [--trace] [--keep=1,2,5] [--ticks=N]
 //            [--must-fail]
 //
 // --keep names the faults of the plan that are kept, by their number in the list; --ticks cuts the
@@ -31,7 +31,7 @@ namespace {
 
 struct Arguments {
   std::string program;
-  std::string level = "raft";
+  std::string level = "core";
   uint64_t first_seed = 1;
   uint64_t seeds = 1;
   bool trace = false;

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The levels of `simulate_consensus`, which planted bugs are linked to: without whole cores.
+
+#include "simulator/levels.h"
+#include "simulator/raft_level.h"
+
+namespace svr2::simulator {
+
+const Level* FindLevel(const std::string& name) {
+  for (const Level* level : {&kRaftLevel, &kWalkLevel}) {
+    if (name == level->name) return level;
+  }
+  return nullptr;
+}
+
+}  // namespace svr2::simulator
