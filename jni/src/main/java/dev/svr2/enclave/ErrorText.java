@@ -428,6 +428,10 @@ public final class ErrorText {
               Error.ERROR_PEERS_UNREACHABLE,
               "the host knows no way to that peer",
               "Check the address list (peer.static), and that the peer's host is up"),
+          words(
+              Error.ERROR_PEERS_OUTBOX_FULL,
+              "more waits to be sent to a peer than may; its session is made anew",
+              "Look whether that peer's host is slow or the network between them"),
           words(Error.ERROR_CLIENT_UNKNOWN, "no client session of that id", NEW_HANDSHAKE),
           words(
               Error.ERROR_CLIENT_TOO_MANY,
