@@ -54,8 +54,8 @@ final class Foreground {
   /**
    * For a host that another program started, and which decides about it. SIGTERM begins the
    * shutdown, however often it comes: what sends it to a whole group of processes reaches both.
-   * Ctrl-C is the other program's matter. The end of {@code parent}, a pipe that ends with the other
-   * program however that ends, begins the shutdown, too.
+   * Ctrl-C is the other program's matter. The end of {@code parent}, a pipe that ends with the
+   * other program however that ends, begins the shutdown, too.
    */
   Foreground obey(InputStream parent) {
     Signals.handle(
