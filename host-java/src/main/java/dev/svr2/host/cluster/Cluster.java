@@ -127,6 +127,8 @@ public final class Cluster implements AutoCloseable {
         return; // It died of something else; its next host is asked.
       }
       failure = "the group could not be created: " + e.getStatus().getDescription();
+    } catch (IllegalArgumentException e) {
+      failure = "the first replica offers an unknown handshake: " + e.getMessage();
     } catch (EvidenceException e) {
       failure = "the first replica's evidence is refused: " + e.getMessage();
     }

@@ -34,6 +34,7 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -376,7 +377,12 @@ public final class EnclaveRuntime implements AutoCloseable {
       LOG.error(line);
     }
     // Not here: this thread may be inside the enclave with a client's lock held.
-    timer.execute(() -> failClients(error));
+    try {
+      timer.execute(() -> failClients(error));
+    } catch (RejectedExecutionException e) {
+      // Whoever waited for the termination has closed this already, and close() fails them, too.
+      LOG.debug("closed while the enclave ended");
+    }
   }
 
   private void failClients(Error error) {

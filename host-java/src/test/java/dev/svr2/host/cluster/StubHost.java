@@ -99,6 +99,7 @@ final class StubHost extends ControlServiceGrpc.ControlServiceImplBase {
     responses.onNext(
         GetEvidenceResponse.newBuilder()
             .setHandshakeStart(ByteString.copyFrom(new EvidenceBuilder(KEY).handshakeStart()))
+            .setHandshake("NKhfs")
             .build());
     responses.onCompleted();
   }
