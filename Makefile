@@ -5,6 +5,7 @@
 #   make run         sets up, builds, starts a group of three replicas on this machine; Ctrl-C ends it
 #   make test        sets up, builds, runs unit, property, conformance and end-to-end tests
 #   make test-slow   sanitizers, mutated inputs, process tests, the clang build, the second JDK
+#   make simulate    many whole groups with faults and rollbacks, one seed each: SEEDS=1000 FIRST_SEED=1
 #   make chaos       processes killed, stopped and cut off under load; CHAOS_SECONDS=600 for the long run
 #   make bench       benchmarks of the core, the bridge and the host; bench-failover: kills the leader
 #   make build       what run needs; make enclave: just the signed enclave images
@@ -29,7 +30,7 @@ BENCH_PACKAGES := libbenchmark-dev python3
   totals sanitizers clang second-jdk
 
 help:
-	@sed -n '3,15s/^# \{0,1\}//p' Makefile
+	@sed -n '3,16s/^# \{0,1\}//p' Makefile
 
 setup:
 	@.ci/setup $(BUILD_PACKAGES)
@@ -69,6 +70,7 @@ test-fast: lint enclave
 	@.ci/totals --self-test
 	@$(MAKE) --no-print-directory -C enclave-cpp -j$(JOBS) check
 	@$(MAKE) --no-print-directory -C jni -j$(JOBS) check
+	@echo "== simulator" && $(MAKE) --no-print-directory -C enclave-cpp -j$(JOBS) simulate
 	@echo "== maven verify"
 	@$(MVN) install $(MVN_ARGS) | .ci/maven-lines
 
@@ -91,7 +93,10 @@ sanitizers:
 # Three hosts as processes, under load. SEED=… repeats a run's choices (not its timing).
 CHAOS_SECONDS ?= 40
 SEED ?=
-.PHONY: process-tests chaos bench-failover
+.PHONY: process-tests chaos bench-failover simulate
+simulate: setup-test
+	@$(MAKE) --no-print-directory -C enclave-cpp -j$(JOBS) simulate
+
 process-tests: build
 	@echo "== process tests, $(CHAOS_SECONDS) s"
 	@status=0; $(MVN) -f host-java/pom.xml failsafe:integration-test failsafe:verify -Dit.test=ChaosIT \

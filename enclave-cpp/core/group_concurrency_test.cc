@@ -43,6 +43,7 @@ class Carriers {
     }
     wake_.notify_all();
     for (std::thread& thread : threads_) thread.join();
+    for (size_t i = 0; i < group_->size(); ++i) group_->host(i).env().SetOutputHandler(nullptr);
   }
 
   void Push(size_t host, proto::HostItem item) {
