@@ -13,7 +13,9 @@ const MemberProgress* FreshestNonVoter(const HealingOptions& options, uint64_t l
   const MemberProgress* best = nullptr;
   for (const MemberProgress& member : others) {
     if (member.voting || member.rolled_back || member.silent_ticks >= options.fresh_ticks) continue;
-    if (member.stored + options.max_lag_entries < last_index) continue;
+    // A leader that has just begun counts silence from then on: who has not answered it may be
+    // dead.
+    if (member.stored == 0 || member.stored + options.max_lag_entries < last_index) continue;
     if (best == nullptr || member.stored > best->stored) best = &member;
   }
   return best;

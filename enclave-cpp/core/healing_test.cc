@@ -49,6 +49,12 @@ TEST(HealingTest, ANonVoterThatIsSilentOrFarBehindIsNotPromoted) {
   EXPECT_FALSE(DecideHealing(Options(), 3, 5000, {Make(3, false, 100, 0)}));
 }
 
+// Regression: right after an election everybody seems fresh. A dead one that was promoted raised
+// the quorum beyond the living.
+TEST(HealingTest, AMemberThatHasNotAnsweredThisLeaderIsNotPromoted) {
+  EXPECT_FALSE(DecideHealing(Options(), 3, 100, {Make(3, false, 0, 0)}));
+}
+
 TEST(HealingTest, APromotionComesBeforeADemotion) {
   const std::vector<Member> others = {Make(1, true, 0, 700), Make(2, true, 100, 0),
                                       Make(3, true, 100, 0), Make(4, false, 100, 0)};

@@ -151,6 +151,17 @@ TEST(JoinTest, ASilentVoterIsDemotedOnceAReplacementVotes) {
   EXPECT_EQ(group.Voters(leader), 3u);
 }
 
+TEST(JoinTest, ADeadLeaderIsDemotedOnceAReplacementVotes) {
+  TestGroup group;
+  group.Form(3);
+  group.Kill(*group.Leader());
+  ASSERT_TRUE(group.TickUntil([&] { return group.Leader().has_value(); }, 100));
+  const size_t joiner = group.Join();
+  ASSERT_TRUE(group.TickUntil([&] { return group.host(joiner).GetStatus().voting(); }));
+  ASSERT_TRUE(group.TickUntil([&] { return group.Voters(*group.Leader()) == 3; }, 300));
+  ASSERT_TRUE(group.TickUntil([&] { return group.host(joiner).GetStatus().members_size() == 3; }));
+}
+
 // protocol.md §5: "with super_majority > 0 it compares keyed range digests … before it answers or
 // votes."
 TEST(JoinTest, WithASuperMajorityAJoinerComparesWithFurtherVoters) {
