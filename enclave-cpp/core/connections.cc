@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <new>
+#include <string>
 #include <utility>
 
 #include "attestation/own_evidence.h"
@@ -61,11 +62,20 @@ uint64_t Core::JudgeSeconds() {
   return time.ok() ? *time : replica_.own_seconds();
 }
 
+// What evidence of this moment names, as one string: it is out of date when that changes.
+std::string Core::EvidenceNames() {
+  return std::to_string(OwnConfig().group_id()) + '/' +
+         replica_.TakeSnapshot().minimums.serialized();
+}
+
 // New evidence for peers; it goes to each of them with the next timestamp. No lock is held while it
 // is made.
 void Core::RefreshPeerEvidence(Call* call) {
+  std::string names;
   Result<env::Evidence> evidence = proto::ERROR_OUT_OF_MEMORY;
   try {
+    // Before what it describes is read: should that change meanwhile, this evidence is old at once.
+    names = EvidenceNames();
     evidence = attestation::MakeOwnEvidence(env_, peer_keys_.public_key, OwnConfig(),
                                             replica_.TakeSnapshot().minimums.ToProto());
   } catch (const std::bad_alloc&) {
@@ -81,19 +91,23 @@ void Core::RefreshPeerEvidence(Call* call) {
   metrics_.Increment(proto::COUNTER_EVIDENCE_REFRESHES);
   util::MutexLock lock(&links_mutex_);
   peer_evidence_ = std::make_shared<const env::Evidence>(std::move(*evidence));
+  peer_evidence_names_ = std::move(names);
   peer_evidence_tick_ = now_tick_.load(std::memory_order_relaxed);
   for (auto& [id, link] : links_) link.next_timestamp_tick = 0;
   ++peer_evidence_version_;
 }
 
+// For a handshake. Evidence made before the group was founded or loaded, or before its minimums
+// were raised, would be refused by everyone: never that.
 std::shared_ptr<const env::Evidence> Core::PeerEvidence(Call* call) {
+  const std::string names = EvidenceNames();
   {
     util::MutexLock lock(&links_mutex_);
-    if (peer_evidence_ != nullptr) return peer_evidence_;
+    if (peer_evidence_ != nullptr && peer_evidence_names_ == names) return peer_evidence_;
   }
   RefreshPeerEvidence(call);
   util::MutexLock lock(&links_mutex_);
-  return peer_evidence_;
+  return peer_evidence_names_ == names ? peer_evidence_ : nullptr;
 }
 
 void Core::TickPeers(Call* call) {

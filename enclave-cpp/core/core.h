@@ -200,6 +200,7 @@ class Core {
   proto::RaftGroupConfig OwnConfig();
   attestation::Expectation PeerExpectation(const raft::PeerId& peer);
   uint64_t JudgeSeconds();
+  std::string EvidenceNames();
   void RefreshPeerEvidence(Call* call);
   std::shared_ptr<const env::Evidence> PeerEvidence(Call* call);
   void TickPeers(Call* call);
@@ -281,6 +282,8 @@ class Core {
   util::Mutex links_mutex_;
   std::map<raft::PeerId, Link> links_ SVR2_GUARDED_BY(links_mutex_);
   std::shared_ptr<const env::Evidence> peer_evidence_ SVR2_GUARDED_BY(links_mutex_);
+  // What it names (EvidenceNames).
+  std::string peer_evidence_names_ SVR2_GUARDED_BY(links_mutex_);
   uint64_t peer_evidence_tick_ SVR2_GUARDED_BY(links_mutex_) = 0;
   uint64_t peer_evidence_version_ SVR2_GUARDED_BY(links_mutex_) = 0;
 

@@ -112,6 +112,19 @@ TEST(JoinTest, WhenTheSourceDiesAnotherIsTaken) {
   ExpectEqualDatabases(&group, leader, joiner);
 }
 
+// Its evidence for peers was made, and refused, while there was no group to name.
+TEST(JoinTest, AReplicaThatWasAskedBeforeItFoundedItsGroupIsJoinedAfterwards) {
+  TestGroup group;
+  const size_t founder = group.AddHost();
+  group.host(founder).Tick();
+  const size_t joiner = group.Join({founder});
+  ASSERT_TRUE(group.TickUntil(
+      [&] { return group.host(joiner).GetStatus().join().attempts_failed() >= 1; }));
+  EXPECT_EQ(group.host(joiner).GetStatus().members_size(), 0);
+  group.host(founder).Found();
+  ASSERT_TRUE(group.TickUntil([&] { return group.host(joiner).GetStatus().voting(); }));
+}
+
 TEST(JoinTest, AnUnknownSourceIsNotWaitedFor) {
   TestGroup group;
   group.Form(3);

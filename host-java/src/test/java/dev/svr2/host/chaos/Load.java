@@ -11,9 +11,11 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -28,6 +30,11 @@ final class Load implements AutoCloseable {
   private static final long PAUSE_MS = 10;
 
   private static final int LOOKS_MAX = 200;
+
+  /**
+   * A replica that did not answer is asked this seldom until it does: a real client goes on, too.
+   */
+  private static final int ASKS_PER_PROBE = 30;
 
   private final List<String> targets;
   private final String authSecret;
@@ -85,6 +92,7 @@ final class Load implements AutoCloseable {
     private final int thread;
     private final Random random;
     private final Map<String, Transport> transports = new HashMap<>();
+    private final Set<String> silent = new HashSet<>();
     private final List<User> active = new ArrayList<>();
     private final List<User> retired = new ArrayList<>();
 
@@ -104,7 +112,7 @@ final class Load implements AutoCloseable {
     void act() throws InterruptedException {
       int slot = random.nextInt(active.size());
       User user = active.get(slot);
-      String target = targets.get(random.nextInt(targets.size()));
+      String target = target();
       User.Outcome outcome = user.act(transport(target), random);
       count(target, outcome);
       if (user.isBlurred()) {
@@ -114,6 +122,15 @@ final class Load implements AutoCloseable {
       if (outcome == User.Outcome.NOT_APPLIED) {
         var unused = stop.await(PAUSE_MS, TimeUnit.MILLISECONDS);
       }
+    }
+
+    private String target() {
+      String target = targets.get(random.nextInt(targets.size()));
+      if (!silent.contains(target) || random.nextInt(ASKS_PER_PROBE) == 0) {
+        return target;
+      }
+      List<String> others = targets.stream().filter(one -> !silent.contains(one)).toList();
+      return others.isEmpty() ? target : others.get(random.nextInt(others.size()));
     }
 
     /** At the end, when all replicas serve: every row, through each of them. */
@@ -146,10 +163,12 @@ final class Load implements AutoCloseable {
     private void count(String target, User.Outcome outcome) {
       tally.get(outcome).incrementAndGet();
       if (outcome == User.Outcome.ANSWERED) {
+        silent.remove(target);
         long now = System.nanoTime();
         long pause = now - lastAnswerNanos.getAndSet(now);
         longestPauseNanos.accumulateAndGet(pause, Math::max);
       } else {
+        silent.add(target);
         // A new connection is tried at once, not after gRPC's longer and longer pauses.
         transports.remove(target).close();
       }
