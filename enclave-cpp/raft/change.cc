@@ -105,7 +105,10 @@ void Raft::MembershipsCommitted() {
     rolled_back_.erase(std::remove_if(rolled_back_.begin(), rolled_back_.end(), gone),
                        rolled_back_.end());
   }
-  if (role_ == Role::kLeader) RefreshProgress();
+  if (role_ != Role::kLeader) return;
+  RefreshProgress();
+  // It led for the sake of its own demotion (MayLead).
+  if (memberships_.size() == 1 && !is_voter()) StepDown();
 }
 
 bool Raft::membership_committed() const {

@@ -113,6 +113,39 @@ TEST(RaftChangeTest, ARemovedMemberGetsNothingAfterItsRemoval) {
   EXPECT_EQ(group[4].stopped(), proto::ERROR_RAFT_REMOVED);
 }
 
+// Thesis 4.2.2: "a server that is not in its own latest configuration should still start new
+// elections". Found by the simulator (walk, seed 14099): the one voter with the longest log had
+// read there that it is none any more, refused the others, and asked for no votes itself.
+TEST(RaftChangeTest, AVoterThatReadsOfItsOwnEndMayStillHaveToLead) {
+  for (const ChangeKind kind : {ChangeKind::kRemove, ChangeKind::kDemote}) {
+    TestGroup group(GroupOf(3), 4);
+    group.Elect(1);
+    group.net().Cut(1, 2);
+    group.net().Cut(1, 4);
+    ASSERT_TRUE(group[1].ChangeMembership(kind, TestPeer(3), false).ok());
+    group.Run();
+    ASSERT_FALSE(group[3].is_voter());
+    ASSERT_TRUE(group[2].membership().IsVoter(TestPeer(3)));
+    group.Crash(1);
+    // Three of four voters are left, as a quorum has.
+    const auto leads = [&group](uint8_t number) { return group[number].is_leader(); };
+    for (int i = 0; i < 200 && !leads(2) && !leads(4); ++i) group.Tick();
+    ASSERT_TRUE(leads(2) || leads(4));
+    group.Run();
+    EXPECT_FALSE(group[2].membership().IsVoter(TestPeer(3)));
+    EXPECT_FALSE(leads(3));
+    const uint8_t leader = leads(2) ? 2 : 4;
+    const Position entry = group.Propose(leader, "entry");
+    group.Run();
+    EXPECT_EQ(group[leader].FateOf(entry), Fate::kCommitted);
+    if (kind == ChangeKind::kRemove) {
+      EXPECT_EQ(group[3].stopped(), proto::ERROR_RAFT_REMOVED);
+    } else {
+      EXPECT_EQ(group[3].commit_index(), group[leader].commit_index());
+    }
+  }
+}
+
 // "Effective when appended, undone when truncated", also two changes at once: r2's log holds a
 // committed change that it does not know as committed, and one that never will be.
 TEST(RaftChangeTest, UndoneOneByOne) {

@@ -63,9 +63,16 @@ void Raft::StepDown() {
   BecomeFollower();
 }
 
+// A voter whose removal or demotion may not be committed is still needed: it may hold the longest
+// log, so that no other can win a quorum of the membership before. Thesis 4.2.2.
+bool Raft::MayLead() const {
+  return is_voter() || (memberships_.size() > 1 &&
+                        memberships_[memberships_.size() - 2].membership.IsVoter(self_));
+}
+
 void Raft::Campaign() {
   leader_.reset();  // It was not heard for an election timeout.
-  if (!is_voter()) return;
+  if (!MayLead()) return;
   if (!DrawElectionTimeout().ok()) return;
   SetRole(Role::kPreCandidate);
   ordered_by_leader_ = false;

@@ -113,7 +113,7 @@ Output Raft::TakeOutput() {
   if (role_ == Role::kLeader) {
     AdvancePromise();
     AdvanceCommit();
-    if (!stopped_.has_value()) SendAppends();
+    if (!stopped_.has_value() && role_ == Role::kLeader) SendAppends();
   }
   if (stopped_.has_value()) {
     if (!std::exchange(output_stopped_, true)) output.stopped = stopped_;

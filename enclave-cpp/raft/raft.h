@@ -348,6 +348,7 @@ class Raft {
 
   // change.cc
   bool Joint() const;
+  bool MayLead() const;
   void Adopt(uint64_t index, Membership membership);
   void RefreshProgress();
   void MembershipsCommitted();

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Three hosts under load while one thing after the other goes wrong: killed, stopped, ended in
-// order, cut off, slowed down. After each the group must be whole again by itself. What clients
-// were
-// told must fit what a group that keeps its word can say (History).
+// order, cut off, slowed down. After each the group must be whole again by itself. What
+// clients were told must fit what a group that keeps its word can say (History).
 package dev.svr2.host.chaos;
 
 import dev.svr2.host.cluster.ReplicaView;
@@ -21,6 +20,9 @@ import java.util.concurrent.TimeUnit;
 final class ChaosRun {
   private static final int PARALLEL = 4;
   private static final Duration HOLD_LIMIT = Duration.ofMinutes(1);
+
+  /** A fault that makes everything slow lasts no longer, once the fewest operations are through. */
+  private static final Duration HOLD_LONG = Duration.ofSeconds(10);
 
   /** Answers during a fault that leaves a quorum, and attempts during one that does not. */
   private static final int HOLD_MIN = 20;
@@ -215,15 +217,22 @@ final class ChaosRun {
   /** Lets a fault last for a while: so many operations. */
   private void hold(boolean quorum) throws Exception {
     int more = HOLD_MIN + random.nextInt(HOLD_SPREAD);
-    long until = (quorum ? load.answered() : load.attempts()) + more;
+    long from = operations(quorum);
+    long begin = System.nanoTime();
     Waiting.until(
         quorum ? "a group with a quorum answers" : "clients try on",
         HOLD_LIMIT,
         () -> rig.describe() + load,
         () -> {
           load.check();
-          return (quorum ? load.answered() : load.attempts()) >= until;
+          long done = operations(quorum) - from;
+          boolean isLong = System.nanoTime() - begin > HOLD_LONG.toNanos();
+          return done >= more || (isLong && done >= HOLD_MIN);
         });
+  }
+
+  private long operations(boolean answered) {
+    return answered ? load.answered() : load.attempts();
   }
 
   private void heal(Fault fault, ReplicaView victim) throws Exception {

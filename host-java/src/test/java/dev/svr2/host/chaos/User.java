@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One user of a group, with one secret at most: does one thing at a time, through whichever
-// replica,
-// and holds every answer against the model.
+// One user of a group, with one secret at most: does one thing at a time, through
+// whichever replica, and holds every answer against the model.
 package dev.svr2.host.chaos;
 
 import dev.svr2.client.BackupResult;
