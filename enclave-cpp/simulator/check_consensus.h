@@ -117,6 +117,8 @@ class IsolationChecker {
   explicit IsolationChecker(uint32_t election_ticks) : election_ticks_(election_ticks) {}
   // At each of its ticks.
   void Ticked(uint32_t replica, bool isolated, bool leads, uint64_t term, Verdict* verdict);
+  // It was told something after all: between two of its own ticks links may mend and break again.
+  void Heard(uint32_t replica) { alone_.erase(replica); }
   // Its memory was put back, and what it heard since may be told to it again.
   void RolledBack(uint32_t replica) { alone_.erase(replica); }
 

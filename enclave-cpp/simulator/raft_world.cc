@@ -226,6 +226,7 @@ void RaftWorld::Deliver(size_t to, const Envelope& envelope) {
         return Drop(replica, envelope.from, true);
       }
       ++session.received;
+      isolation_.Heard(replica->number);
       const Status status = replica->raft.Step(IdOf(envelope.from), envelope.message);
       if (verdict_->tracing()) {
         verdict_->Event("r" + std::to_string(replica->number) + " <- r" +
