@@ -129,7 +129,7 @@ void Raft::AskAll() {
     }
   };
   add(membership());
-  if (Joint()) add(memberships_[memberships_.size() - 2].membership);
+  if (Joint()) add(*membership_before());
   asked_ = std::move(asked);
   if (VotesMakeQuorum()) return CountVotes();
   if (!DrawNonce().ok()) return;
@@ -169,8 +169,7 @@ void Raft::CountVotes() {
 }
 
 bool Raft::VotesMakeQuorum() const {
-  return VotesMakeQuorumIn(membership()) &&
-         (!Joint() || VotesMakeQuorumIn(memberships_[memberships_.size() - 2].membership));
+  return VotesMakeQuorumIn(membership()) && (!Joint() || VotesMakeQuorumIn(*membership_before()));
 }
 
 bool Raft::VotesMakeQuorumIn(const Membership& membership) const {

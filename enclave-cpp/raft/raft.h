@@ -233,6 +233,10 @@ class Raft {
   // The membership of the last membership entry in the log, committed or not, and its index.
   const Membership& membership() const { return memberships_.back().membership; }
   uint64_t membership_index() const { return memberships_.back().index; }
+  // The one before, where quorums are needed in it, too (null where not).
+  const Membership* membership_before() const {
+    return Joint() ? &memberships_[memberships_.size() - 2].membership : nullptr;
+  }
   bool is_voter() const { return membership().IsVoter(self_); }
   size_t voters() const { return membership().voters(); }
   // Votes that make a quorum of the membership in force.

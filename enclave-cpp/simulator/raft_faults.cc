@@ -241,6 +241,7 @@ bool RaftWorld::Survives(std::optional<size_t> without) const {
     const raft::Raft& raft = host.replica->raft;
     if (raft.membership_index() + 1 < freshest->raft.membership_index()) continue;
     if (!has_quorum(raft.membership())) return false;
+    if (raft.membership_before() != nullptr && !has_quorum(*raft.membership_before())) return false;
   }
   return has_quorum(freshest->raft.membership()) && has_quorum(memberships_.last());
 }

@@ -447,7 +447,9 @@ bool RaftWalk::MustRecover(std::optional<size_t> without) const {
   };
   if (!has_quorum(memberships_.last())) return false;
   return std::all_of(replicas_.begin(), replicas_.end(), [&](const Replica& replica) {
-    return !replica.raft.has_value() || has_quorum(replica.raft->membership());
+    if (!replica.raft.has_value()) return true;
+    const raft::Membership* const before = replica.raft->membership_before();
+    return has_quorum(replica.raft->membership()) && (before == nullptr || has_quorum(*before));
   });
 }
 
