@@ -17,6 +17,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /**
  * Either every message reaches the other enclave, once and in order, or this enclave is told by a
@@ -81,6 +82,10 @@ final class Link {
   /** Since when there is no connection, or since when something waits for one. */
   @GuardedBy("this")
   private long aloneSinceNanos;
+
+  /** Why the last reset was, when there was no connection and has been none since. */
+  @GuardedBy("this")
+  private String saidAlone = "";
 
   @GuardedBy("this")
   private long acknowledgedToPeer;
@@ -279,6 +284,7 @@ final class Link {
         return;
       }
       bound = stream;
+      saidAlone = "";
       lastHeardNanos = now();
       shared.metrics().connected.increment();
       LOG.info("connected {}: peer {}", stream, PeerIds.brief(peerId));
@@ -515,7 +521,10 @@ final class Link {
   private void tellEnclave(String reason) {
     resets.incrementAndGet();
     shared.metrics().reset(reason);
-    LOG.warn("peer {} is reset: {}", PeerIds.brief(peerId), reason);
+    // One that is gone is tried for as long as it is a member: one line is enough.
+    Level level = reason.equals(saidAlone) ? Level.DEBUG : Level.WARN;
+    LOG.atLevel(level).log("peer {} is reset: {}", PeerIds.brief(peerId), reason);
+    saidAlone = bound == null ? reason : "";
     inbound.reset();
   }
 

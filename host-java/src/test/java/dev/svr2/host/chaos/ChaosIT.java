@@ -4,6 +4,7 @@
 // -Dsvr2.chaos.seconds and -Dsvr2.seed choose another. `make chaos` is the long one.
 package dev.svr2.host.chaos;
 
+import dev.svr2.host.log.Logs;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -17,6 +18,7 @@ class ChaosIT {
 
   @Test
   void nothingIsLostAndNoGuessIsGained() throws Exception {
+    var unused = Logs.quiet();
     int seconds = Integer.getInteger("svr2.chaos.seconds", DEFAULT_SECONDS);
     long seed = Long.getLong("svr2.seed", new Random().nextLong());
     Path directory = Path.of(System.getProperty("svr2.root"), "host-java/target/chaos");
