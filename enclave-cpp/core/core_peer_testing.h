@@ -60,6 +60,9 @@ class CorePeer {
   static integrity::Tree* tree(Core* core) { return core->tree_.get(); }
   static std::atomic<bool>* stopped(Core* core) { return &core->stopped_; }
   static client::SessionTable* sessions(Core* core) { return &core->sessions_; }
+  static peers::Table* peers(Core* core) { return &core->peers_; }
+  static size_t links(Core* core) SVR2_NO_THREAD_SAFETY_ANALYSIS { return core->links_.size(); }
+  static size_t transactions(Core* core) { return core->transactions_.size(); }
   static std::shared_ptr<client::Session> session(Core* core, uint64_t client_id) {
     return core->sessions_.Find(client_id, core->now_tick_.load());
   }

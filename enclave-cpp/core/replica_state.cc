@@ -64,7 +64,9 @@ bool Replica::NextPush(raft::PeerId* joiner, StreamPush* push, Outcome* outcome)
   ReadAnchor(&anchor);
   Status status = tree_->Verify(group_->slot, anchor.view());
   util::SecretBytes rows;
-  if (status.ok() && !stream.rows_done_sent) {
+  // Rows hold what every entry so far has changed: with an entry still to come, it would count
+  // twice.
+  if (status.ok() && !stream.rows_done_sent && stream.entries.size() <= 1) {
     status = group_->db->ReadRows(&stream.cursor, kMaxPushRowsBytes, &rows);
   }
   if (!status.ok()) {
@@ -83,11 +85,15 @@ bool Replica::NextPush(raft::PeerId* joiner, StreamPush* push, Outcome* outcome)
     start->set_minimums(group_->minimums.serialized());
   }
   push->head.set_rows_bytes(rows.size());
-  push->head.set_entries_bytes(stream.entries.size());
   push->head.set_rows_done(stream.cursor.done);
   push->attachment = std::move(rows);
-  push->attachment.insert(push->attachment.end(), stream.entries.begin(), stream.entries.end());
-  stream.entries.clear();
+  if (!stream.entries.empty()) {
+    const util::SecretBytes& entries = stream.entries.front();
+    push->head.set_entries_bytes(entries.size());
+    push->attachment.insert(push->attachment.end(), entries.begin(), entries.end());
+    stream.entries_bytes -= entries.size();
+    stream.entries.erase(stream.entries.begin());
+  }
   stream.rows_done_sent = stream.cursor.done;
   ++stream.next_sequence;
   ++stream.in_flight;
@@ -117,13 +123,18 @@ void Replica::FeedStreams(const raft::EntryView& entry, Outcome* outcome) {
   for (StateStream& stream : streams_) {
     // What is applied before the first rows are read is in them.
     if (stream.next_sequence == 1 || stream.overrun) continue;
-    if (stream.entries.size() + raft::EncodedEntryBytes(entry.payload.size()) >
-        kMaxStreamEntriesBytes) {
+    const size_t bytes = raft::EncodedEntryBytes(entry.payload.size());
+    if (stream.entries_bytes + bytes > kMaxStreamEntriesBytes) {
       stream.overrun = true;
-      stream.entries = util::SecretBytes();
+      stream.entries.clear();
+      stream.entries_bytes = 0;
       continue;
     }
-    raft::EncodeEntry(entry, &stream.entries);
+    if (stream.entries.empty() || stream.entries.back().size() + bytes > kMaxPushEntriesBytes) {
+      stream.entries.emplace_back();
+    }
+    raft::EncodeEntry(entry, &stream.entries.back());
+    stream.entries_bytes += bytes;
     outcome->streams_ready = true;
   }
 }

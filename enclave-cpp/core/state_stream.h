@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "db/database.h"
 #include "raft/types.h"
@@ -27,7 +28,7 @@ inline constexpr uint32_t kMaxPushesInFlight = 4;
 inline constexpr size_t kMaxPushRowsBytes = size_t{64} << 10;
 // Entries that wait for the next push. Beyond, the joiner is too slow: its stream ends.
 inline constexpr size_t kMaxStreamEntriesBytes = size_t{16} << 20;
-// Entries in one push.
+// Entries in one push, unless a single one is larger: what one message carries besides the rows.
 inline constexpr size_t kMaxPushEntriesBytes = size_t{1} << 20;
 
 // One push, to be sent without the lock.
@@ -42,8 +43,9 @@ struct StateStream {
   bool rows_done_sent = false;
   uint64_t next_sequence = 1;
   uint32_t in_flight = 0;
-  // Entries applied since the last push, encoded (raft/message_codec.h).
-  util::SecretBytes entries;
+  // Entries applied and not yet pushed, encoded (raft/message_codec.h), a piece a push.
+  std::vector<util::SecretBytes> entries;
+  size_t entries_bytes = 0;
   // The joiner fell behind kMaxStreamEntriesBytes.
   bool overrun = false;
 };
