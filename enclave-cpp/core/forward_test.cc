@@ -76,7 +76,8 @@ TEST_F(ForwardTest, WhatTheLeaderRefusesIsNotApplied) {
   EXPECT_EQ(client.inbox().fin_error, proto::ERROR_DB_HEAP_FULL);
 }
 
-// Row 2, and failure 2 of peer-figures.md: the commit overtakes the leader's answer.
+// Row 2. That the commit overtakes the leader's answer, failure 2 of peer-figures.md, is brought
+// about in core/known_failures_test.cc.
 TEST_F(ForwardTest, ACommitThatArrivesBeforeTheAnswerFindsItsRequest) {
   TestClient client = Client(follower_);
   // The group's news reaches the follower through its log alone: the leader's answer to the forward
@@ -110,7 +111,7 @@ TEST_F(ForwardTest, WhenTheSessionWithTheLeaderEndsTheForwardIsUnknown) {
   ExpectEnd(&client, proto::CLOSE_REASON_UNKNOWN);
 }
 
-// Row 4, timeout: appended by the leader, but never committed.
+// Row 4, timeout: appended by the leader, but never committed. peer-figures.md, failure 3.
 TEST_F(ForwardTest, AnEntryThatIsNotCommittedInTimeIsUnknown) {
   TestClient client = Client(leader_);
   group_.Pause(follower_, true);
@@ -118,6 +119,8 @@ TEST_F(ForwardTest, AnEntryThatIsNotCommittedInTimeIsUnknown) {
   ASSERT_TRUE(Send(&client, BackupOf(kData, "1234", 3)).ok());
   ASSERT_TRUE(group_.TickUntil([&] { return client.inbox().fin.has_value(); }, 100));
   ExpectEnd(&client, proto::CLOSE_REASON_UNKNOWN);
+  EXPECT_EQ(client.inbox().fin_error, proto::ERROR_CORE_REQUEST_TIMEOUT);
+  EXPECT_EQ(ReplicaPeer::waiting(CorePeer::replica(&group_.host(leader_).core())), 0u);
 }
 
 // Row 3: another leader's entry stands at that index.

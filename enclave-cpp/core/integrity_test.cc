@@ -100,6 +100,7 @@ std::vector<proto::Request> AllRequests() {
 // §2: "Integrity failure at any access (backup, restore, expose, tries, delete …): that request
 // gets ERROR and the replica stops for good". Each changed piece of the row's memory, by each
 // request.
+// peer-figures.md, failure 6: deletes, tries and what is missing are requests as any.
 TEST(IntegrityTest, EachOldPieceOfTheDatabaseStopsTheReplicaAtEachRequest) {
   for (const bool whole_blocks : {false, true}) {
     for (const proto::Request& request : AllRequests()) {

@@ -60,7 +60,8 @@ TEST(JoinTest, AJoinerLoadsAllRowsAndVotes) {
   EXPECT_EQ(restore->restore().data(), kData);
 }
 
-// peer-figures.md, failures 1 and 10: the log rolls far past the joiner's position while it loads.
+// peer-figures.md, failures 1 and 10, under a client's load; step by step in
+// core/known_failures_test.cc.
 TEST(JoinTest, AJoinerFinishesWhileTheLogRollsUnderWrites) {
   proto::EnclaveConfig config = GroupTestConfig();
   config.set_log_max_bytes(64 << 10);

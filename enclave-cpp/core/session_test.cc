@@ -95,6 +95,7 @@ TEST(SessionTest, AReplicaSpeaksTheHandshakeOfItsConfigurationOnly) {
 }
 
 // §1: "30 s without a read or write ends a session (configurable)".
+// peer-figures.md, failure 7.
 TEST(SessionTest, AnIdleSessionEndsExactlyAtTheLimit) {
   proto::EnclaveConfig config = TestConfig();
   config.set_session_idle_ticks(5);

@@ -181,6 +181,7 @@ TEST_F(AttackTest, MemoryFromBeforeAnExpose) {
 }
 
 // "missing" is proved: an old leaf without the row, after the backup.
+// peer-figures.md, failure 6: "missing" answers.
 TEST_F(AttackTest, OldAbsencePageAfterABackup) {
   const Id fresh = IdOfLeafWithRoom();
   EXPECT_GT(ExpectEachOldRegionFound(
@@ -216,6 +217,7 @@ TEST_F(AttackTest, OldNode) {
 }
 
 // An old leaf with the row, after the delete; and after the last wrong guess.
+// peer-figures.md, failure 6: deletes.
 TEST_F(AttackTest, OldRowAfterADelete) {
   EXPECT_GT(ExpectEachOldRegionFound(
                 victim_, true, [this](Client* c) { c->Delete(victim_); },

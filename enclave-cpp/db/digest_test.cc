@@ -161,6 +161,7 @@ TEST_F(DigestTest, RandomHistoriesOfEqualRowsAndTheModelAgree) {
 }
 
 // Under another key, or a random one, it says nothing.
+// peer-figures.md, failure 6: the row hash has an all-zero key.
 TEST_F(DigestTest, AnotherKeyAnotherDigest) {
   env::FakeEnv env(1);
   DatabaseOptions options;
