@@ -120,11 +120,15 @@ void Core::TickPeers(Call* call) {
     const std::shared_ptr<peers::Peer> peer = FindPeer(open.peer);
     if (peer != nullptr) ResetSession(peer, proto::ERROR_PEERS_REQUEST_TIMEOUT, call);
   }
+  const std::string names = EvidenceNames();
   bool refresh;
   {
     util::MutexLock lock(&links_mutex_);
+    // Also when what it names has changed and new evidence could not be made then: peers that were
+    // shown it as a joiner's would take no part of ours in consensus.
     refresh = peer_evidence_ != nullptr &&
-              now >= peer_evidence_tick_ + settings_.attestation_refresh_ticks;
+              (now >= peer_evidence_tick_ + settings_.attestation_refresh_ticks ||
+               peer_evidence_names_ != names);
   }
   if (refresh) RefreshPeerEvidence(call);
   const std::vector<raft::Member> members = replica_.Members();

@@ -126,6 +126,28 @@ TEST(JoinTest, AReplicaThatWasAskedBeforeItFoundedItsGroupIsJoinedAfterwards) {
   ASSERT_TRUE(group.TickUntil([&] { return group.host(joiner).GetStatus().voting(); }));
 }
 
+// Regression: it stayed a joiner to its peers, which took no part of it in consensus, until the
+// next refresh an hour later.
+TEST(JoinTest, EvidenceThatCannotBeMadeWhenAllRowsAreThereIsMadeLater) {
+  TestGroup group;
+  group.Form(3);
+  size_t joiner = SIZE_MAX;
+  group.Filter([&](size_t, size_t to, std::string*) {
+    if (to == joiner && group.host(to).GetCounter(proto::COUNTER_PEER_HANDSHAKES) > 0) {
+      group.host(to).env().FailEvidence(true);
+    }
+    return true;
+  });
+  joiner = group.AddHost();
+  group.AskToJoin(joiner, {0});
+  ASSERT_TRUE(
+      group.TickUntil([&] { return group.host(joiner).GetStatus().members_size() > 0; }, 50));
+  EXPECT_GT(group.host(joiner).GetCounter(proto::COUNTER_EVIDENCE_FAILURES), 0u);
+  group.Filter(nullptr);
+  group.host(joiner).env().FailEvidence(false);
+  ASSERT_TRUE(group.TickUntil([&] { return group.host(joiner).GetStatus().voting(); }, 100));
+}
+
 TEST(JoinTest, AnUnknownSourceIsNotWaitedFor) {
   TestGroup group;
   group.Form(3);
