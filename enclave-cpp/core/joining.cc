@@ -245,6 +245,13 @@ void Core::TakePush(const Asker& asker, const proto::StatePush& push, util::Byte
   Replica::Taken taken;
   Outcome outcome;
   const Status status = replica_.Load(source->id(), push, attachment, &taken, &outcome);
+  // First of all, since what follows needs memory: a joiner that does not know that the group
+  // stands would begin again, which is not possible any more.
+  JoinAction action;
+  {
+    util::MutexLock lock(&join_mutex_);
+    action = joiner_.OnPush(source->id(), status, taken.loaded);
+  }
   Deliver(&outcome, call);
   proto::PeerReply reply;
   reply.set_error(status.error());
@@ -256,8 +263,7 @@ void Core::TakePush(const Asker& asker, const proto::StatePush& push, util::Byte
     RefreshPeerEvidence(call);
     RefreshServerKey(call);
   }
-  TellJoiner(call,
-             [&](Joiner* joiner) { return joiner->OnPush(source->id(), status, taken.loaded); });
+  PerformJoin(action, call);
 }
 
 // ---- The source's side ----

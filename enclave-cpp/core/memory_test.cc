@@ -13,6 +13,7 @@
 
 #include "core/core_peer_testing.h"
 #include "core/core_testing.h"
+#include "core/hosts_testing.h"
 
 namespace {
 
@@ -274,6 +275,208 @@ TEST(MemoryTest, WhenAReplicaStopsForGood) {
         scene->AddRequest(message, 0, RestoreOf("1234"));
       },
       0, kTries, [](Scene* scene) { EXPECT_FALSE(scene->Answer(0).has_value()); });
+}
+
+// ---- Several replicas ----
+
+// A group in which the heap of one replica runs out once, over one message of a peer.
+struct GroupScene {
+  explicit GroupScene(const proto::EnclaveConfig& config) : group(config) {}
+
+  // Lets the n-th allocation fail at `to` over the message-th message that `from` sends it from now
+  // on.
+  void FailOver(size_t from, size_t to, int message, int64_t n) {
+    group.Filter(
+        [this, from, to, message, n, seen = 0](size_t a, size_t b, std::string* data) mutable {
+          if (a != from || b != to || seen++ != message) return true;
+          proto::HostToEnclaveMessage in;
+          in.add_items()->mutable_peer()->set_peer_id(group.id(from));
+          in.mutable_items(0)->mutable_peer()->set_data(*data);
+          TestHost* const host = &group.host(to);
+          host->env().SetOutputHandler([host](util::ByteView output) {
+            const int64_t left = std::exchange(allocations_left, -1);
+            host->Collect(output.ToString());
+            allocations_left = left;
+            return Status::Ok();
+          });
+          const std::string bytes = in.SerializeAsString();
+          reached = true;
+          allocation_failed = false;
+          allocations_left = n;
+          (void)host->core().Input(bytes);
+          allocations_left = -1;
+          failed = allocation_failed;
+          host->env().SetOutputHandler(nullptr);
+          return false;
+        });
+  }
+
+  bool Stopped(size_t i) { return *CorePeer::stopped(&group.host(i).core()); }
+
+  TestGroup group;
+  bool reached = false;
+  bool failed = false;
+};
+
+// Nothing is held or half done on a replica; what is not stopped for good has no rows left behind.
+void ExpectNothingHalfDone(GroupScene* scene, size_t i) {
+  Core* const core = &scene->group.host(i).core();
+  ASSERT_FALSE(CorePeer::Locked(core));
+  if (!scene->Stopped(i)) return;
+  EXPECT_EQ(scene->group.host(i).Input(proto::HostToEnclaveMessage()).error(),
+            proto::ERROR_CORE_STOPPED);
+  if (ReplicaPeer::has_group(CorePeer::replica(core))) {
+    EXPECT_TRUE(CorePeer::db(core)->stopped());
+  }
+}
+
+void ExpectEqualHashes(TestGroup* group, size_t a, size_t b) {
+  group->Tick(5);
+  proto::HostRequest ask;
+  ask.mutable_hash();
+  const proto::HashReply of_a = group->host(a).Ask(ask).hash();
+  const proto::HashReply of_b = group->host(b).Ask(ask).hash();
+  EXPECT_EQ(of_a.applied_index(), of_b.applied_index());
+  EXPECT_EQ(of_a.hash(), of_b.hash());
+}
+
+// A wrong guess through a follower; the heap of the leader or of the follower runs out over one of
+// the messages between them.
+void GuessWhileMemoryRunsOut(bool at_leader, int message, int64_t n, GroupScene* scene) {
+  TestGroup* const group = &scene->group;
+  group->Form(3);
+  const size_t leader = *group->Leader();
+  const size_t asked = group->FollowerOf(leader);
+  {
+    TestClient owner = TestClient::Connected(&group->host(leader), BackupIdOf(1));
+    ASSERT_TRUE(group->Call(leader, &owner, BackupOf(kData, "1234", kTries)).has_value());
+    ASSERT_TRUE(group->Call(leader, &owner, ExposeOf(kData)).has_value());
+  }
+  TestClient guesser = TestClient::Connected(&group->host(asked), BackupIdOf(1));
+  group->Tick(5);
+  const size_t struck = at_leader ? leader : asked;
+  scene->FailOver(at_leader ? asked : leader, struck, message, n);
+  const auto told = group->Call(asked, &guesser, RestoreOf("wrong"), 100);
+  if (!scene->reached) return;
+  for (size_t i = 0; i < 3; ++i) ASSERT_NO_FATAL_FAILURE(ExpectNothingHalfDone(scene, i));
+  const bool stopped = scene->Stopped(struck);
+  const proto::CloseReason fin = guesser.inbox().fin.value_or(proto::CLOSE_REASON_UNSET);
+  // Its host ends with it.
+  if (stopped) group->Kill(struck);
+  std::vector<size_t> left;
+  for (size_t i = 0; i < 3; ++i) {
+    if (i != struck || !stopped) left.push_back(i);
+  }
+  ASSERT_TRUE(group->TickUntil([&] {
+    for (const size_t i : left) {
+      if (!group->host(i).GetStatus().serving()) return false;
+    }
+    return true;
+  }));
+  for (const size_t i : left) {
+    // The retry, for which the session with the leader may first have to be renewed; and each
+    // replica tells the same of what was counted.
+    std::optional<TestClient> client;
+    std::optional<proto::Response> row;
+    ASSERT_TRUE(group->TickUntil([&] {
+      client = TestClient::Connected(&group->host(i), BackupIdOf(1));
+      row = group->Call(i, &*client, TriesOf(), 100);
+      return row.has_value();
+    }));
+    const uint32_t tries = row->tries().tries();
+    EXPECT_TRUE(tries == kTries || tries == kTries - 1) << tries;
+    if (told.has_value() && told->restore().status() == proto::RestoreResponse::PIN_MISMATCH) {
+      EXPECT_EQ(tries, kTries - 1);
+    }
+    if (fin == proto::CLOSE_REASON_NOT_APPLIED) {
+      EXPECT_EQ(tries, kTries);
+    }
+    const auto restored = group->Call(i, &*client, RestoreOf("1234"));
+    ASSERT_TRUE(restored.has_value());
+    EXPECT_EQ(restored->restore().data(), kData);
+    EXPECT_EQ(ReplicaPeer::waiting(CorePeer::replica(&group->host(i).core())), 0u);
+  }
+  ExpectEqualHashes(group, left[0], left[1]);
+}
+
+// A replica joins; the heap of the source or of the joiner runs out over one of the messages.
+void JoinWhileMemoryRunsOut(bool at_source, int message, int64_t n, GroupScene* scene) {
+  TestGroup* const group = &scene->group;
+  group->Form(1);
+  for (uint64_t i = 0; i < 3; ++i) {
+    TestClient owner = TestClient::Connected(&group->host(0), BackupIdOf(i));
+    ASSERT_TRUE(group->Call(0, &owner, BackupOf(kData, "1234", kTries)).has_value());
+  }
+  const size_t joiner = group->AddHost();
+  const size_t struck = at_source ? 0 : joiner;
+  scene->FailOver(at_source ? joiner : 0, struck, message, n);
+  group->AskToJoin(joiner, {0});
+  ASSERT_TRUE(group->TickUntil([&] {
+    return scene->Stopped(struck) ||
+           (group->host(joiner).GetStatus().voting() && group->host(joiner).GetStatus().serving());
+  })) << proto::Error_Name(group->host(joiner).GetStatus().not_serving_reason())
+      << " after " << group->host(joiner).GetStatus().join().attempts_failed() << " failures";
+  if (!scene->reached) return;
+  for (size_t i = 0; i < 2; ++i) ASSERT_NO_FATAL_FAILURE(ExpectNothingHalfDone(scene, i));
+  if (scene->Stopped(struck)) {
+    if (at_source) return;  // It was the group.
+    const bool voted = group->Voters(0) == 2;
+    group->Kill(joiner);
+    if (voted) return;  // A group of two that loses one waits, by design.
+    // The next enclave takes its place.
+    const size_t next = group->Join({0});
+    ASSERT_TRUE(group->TickUntil([&] { return group->host(next).GetStatus().voting(); }));
+    return ExpectEqualHashes(group, 0, next);
+  }
+  TestClient client = TestClient::Connected(&group->host(joiner), BackupIdOf(1));
+  ASSERT_TRUE(group->Call(joiner, &client, ExposeOf(kData)).has_value());
+  ExpectEqualHashes(group, 0, joiner);
+}
+
+using GroupStory = std::function<void(bool, int, int64_t, GroupScene*)>;
+
+// Each allocation over each of the first messages, in turn, on either side.
+void FailEachAllocationInAGroup(const proto::EnclaveConfig& config, int messages,
+                                const GroupStory& story, bool first_side) {
+  int failures = 0;
+  int stops = 0;
+  for (int message = 0; message < messages; ++message) {
+    bool failed = true;
+    for (int n = 0; failed; ++n) {
+      ASSERT_LT(n, kMostAllocations);
+      SCOPED_TRACE("message " + std::to_string(message) + " allocation " + std::to_string(n));
+      GroupScene scene(config);
+      ASSERT_NO_FATAL_FAILURE(story(first_side, message, n, &scene));
+      if (testing::Test::HasFailure()) return;
+      failed = scene.failed;
+      failures += failed ? 1 : 0;
+      for (size_t i = 0; i < scene.group.size(); ++i) stops += scene.group.alive(i) ? 0 : 1;
+    }
+  }
+  EXPECT_GT(failures, messages);
+  std::printf("%d allocations failed in turn, after which %d replicas stopped\n", failures, stops);
+}
+
+TEST(MemoryTest, OfALeaderThatTakesAForwardAndItsFollowersAnswers) {
+  FailEachAllocationInAGroup(GroupTestConfig(), 2, GuessWhileMemoryRunsOut, true);
+}
+
+TEST(MemoryTest, OfAFollowerThatTakesEntriesAndAnAnswerToItsForward) {
+  FailEachAllocationInAGroup(GroupTestConfig(), 3, GuessWhileMemoryRunsOut, false);
+}
+
+proto::EnclaveConfig LoneFounderConfig() {
+  proto::EnclaveConfig config = GroupTestConfig();
+  config.mutable_group()->set_min_voting_replicas(1);
+  return config;
+}
+
+TEST(MemoryTest, OfASourceWhileAReplicaJoins) {
+  FailEachAllocationInAGroup(LoneFounderConfig(), 5, JoinWhileMemoryRunsOut, true);
+}
+
+TEST(MemoryTest, OfAReplicaThatJoins) {
+  FailEachAllocationInAGroup(LoneFounderConfig(), 5, JoinWhileMemoryRunsOut, false);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "peers/peer.h"
 
+#include <new>
 #include <utility>
 
 #include "peers/frame.h"
@@ -58,10 +59,22 @@ Status Peer::Receive(const Surroundings& surroundings, const Identity& self, con
     *received = Received();
     return proto::ERROR_PEERS_UNKNOWN;
   }
-  const Status status = session_.Receive(surroundings, self, judge, message, received);
-  Follow(received->disconnected, received->connected, received->epoch, std::move(received->answer));
-  received->answer.clear();
-  return status;
+  try {
+    const Status status = session_.Receive(surroundings, self, judge, message, received);
+    Follow(received->disconnected, received->connected, received->epoch,
+           std::move(received->answer));
+    received->answer.clear();
+    return status;
+  } catch (const std::bad_alloc&) {
+    // The session may stand already while the outbox knows nothing of it: nobody would ever use or
+    // end it, and a new one could not be started.
+    const bool stood = session_.epoch() != 0 || connected();
+    *received = Received();
+    received->disconnected = stood;
+    const Status dropped = session_.Drop(surroundings.tree);
+    Follow(stood, false, 0, std::string());
+    return dropped.ok() ? Status(proto::ERROR_OUT_OF_MEMORY) : dropped;
+  }
 }
 
 Status Peer::DoReset(const Surroundings& surroundings, bool* disconnected, std::string* reset) {

@@ -42,7 +42,8 @@ class Peer {
   // As Session::Connect; the SYN waits in the outbox. ERROR_PEERS_UNKNOWN after Forget.
   Status Connect(const Surroundings& surroundings, const Identity& self);
   // As Session::Receive, but `received->answer` is in the outbox already. ERROR_PEERS_UNKNOWN after
-  // Forget.
+  // Forget; ERROR_OUT_OF_MEMORY: whatever stood is over, and the other side learns it when it sends
+  // next.
   Status Receive(const Surroundings& surroundings, const Identity& self, const Judge& judge,
                  util::ByteView message, Received* received);
   // As Session::Reset; the RST waits in the outbox. `*disconnected`: a session stood.

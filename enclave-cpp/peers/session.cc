@@ -276,6 +276,10 @@ Status Session::Reset(integrity::Tree* tree, std::string* reset) {
   if (candidate_.is_open()) tags.push_back(candidate_.tag());
   if (link_.is_open()) tags.push_back(link_.tag());
   *reset = MakeReset(tags);
+  return Drop(tree);
+}
+
+Status Session::Drop(integrity::Tree* tree) {
   const Status attempt = DropAttempt(tree);
   const Status candidate = candidate_.Close(tree);
   const Status link = link_.Close(tree);

@@ -162,6 +162,8 @@ class Session {
   // Ends whatever is alive and replaces `*reset` by the RST that says so, or by nothing. Fails with
   // ERROR_INTEGRITY_MISMATCH: the caller stops for good.
   Status Reset(integrity::Tree* tree, std::string* reset) SVR2_REQUIRES(mutex_);
+  // The same without a word, and without memory, which may be what ran out.
+  Status Drop(integrity::Tree* tree) SVR2_REQUIRES(mutex_);
 
   // Judges new evidence of a peer that we are connected with. A peer without a group may now have
   // one; one that had a group keeps it. Fails with ERROR_PEERS_NOT_CONNECTED,
