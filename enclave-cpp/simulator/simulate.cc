@@ -3,11 +3,12 @@
 // Runs seeds, and makes the first that fails small:
 //
 //   simulate [--level=core|raft|walk] [--first-seed=N] [--seeds=N] [--trace] [--keep=1,2,5] [--ticks=N]
-//            [--must-fail]
+//            [--must-fail] [--keep-going]
 //
 // --keep names the faults of the plan that are kept, by their number in the list; --ticks cuts the
 // plan: together they are what a failure prints for its shrunk form. --must-fail turns the result
-// around, for planted bugs: it ends well with the first seed that fails.
+// around, for planted bugs: it ends well with the first seed that fails. --keep-going runs all seeds,
+// names each that fails and shrinks none.
 
 #include <unistd.h>
 
@@ -36,6 +37,7 @@ struct Arguments {
   uint64_t seeds = 1;
   bool trace = false;
   bool must_fail = false;
+  bool keep_going = false;
   bool keep_given = false;
   std::vector<size_t> keep;
   uint32_t ticks = 0;
@@ -71,6 +73,8 @@ bool Parse(int count, char** arguments, Arguments* parsed) {
       parsed->trace = true;
     } else if (std::strcmp(arguments[i], "--must-fail") == 0) {
       parsed->must_fail = true;
+    } else if (std::strcmp(arguments[i], "--keep-going") == 0) {
+      parsed->keep_going = true;
     } else {
       std::fprintf(stderr, "simulate: unknown argument %s\n", arguments[i]);
       return false;
@@ -138,40 +142,58 @@ extern "C" void OnAbort(int) {
   _exit(3);
 }
 
+// A level is one test for whoever adds up tests.
+void PrintResult(const Level& level, const Arguments& arguments, uint64_t failed) {
+  const unsigned long long seeds = arguments.seeds;
+  if (failed == 0) {
+    std::printf("[  PASSED  ] 1 test. (simulator, level %s, %llu seeds)\n", level.name, seeds);
+  } else {
+    std::printf("[  FAILED  ] 1 test, listed below:\n[  FAILED  ] simulator, level %s\n", level.name);
+  }
+}
+
 int Run(const Arguments& arguments) {
   const Level* const level = FindLevel(arguments.level);
   if (level == nullptr) {
     std::fprintf(stderr, "simulate: no level %s\n", arguments.level.c_str());
     return 2;
   }
+  const bool shrinks = !arguments.keep_given && arguments.ticks == 0 && !arguments.trace &&
+                       !arguments.keep_going;
   const std::clock_t begin = std::clock();
   Totals totals;
-  for (uint64_t i = 0; i < arguments.seeds; ++i) {
+  uint64_t failed = 0;
+  for (uint64_t i = 0; i < arguments.seeds && (failed == 0 || arguments.keep_going); ++i) {
     const Plan plan = PlanOf(*level, arguments, arguments.first_seed + i);
     Verdict verdict(arguments.trace);
     running_seed = plan.seed;
     Add(level->run(plan, &verdict), &totals);
     if (!verdict.failed()) continue;
+    ++failed;
     if (arguments.must_fail) {
       std::printf("found with seed %llu (%s)\n", static_cast<unsigned long long>(plan.seed),
                   verdict.checker().c_str());
       return 0;
     }
-    if (!arguments.keep_given && arguments.ticks == 0 && !arguments.trace) {
+    if (shrinks) {
       ReportFailure(arguments.program, *level, plan, verdict);
     } else {
       std::printf("FAILED seed %llu: %s: %s\n", static_cast<unsigned long long>(plan.seed),
                   verdict.checker().c_str(), verdict.text().c_str());
     }
-    return 1;
   }
   const double seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
-  std::printf("%s level: %llu seeds passed, first %llu; %.1f ms of CPU time a seed\n%s",
-              level->name, static_cast<unsigned long long>(arguments.seeds),
-              static_cast<unsigned long long>(arguments.first_seed),
-              1000 * seconds / static_cast<double>(arguments.seeds),
-              Describe(totals, arguments.seeds).c_str());
-  return arguments.must_fail ? 1 : 0;
+  if (failed == 0 || arguments.keep_going) {
+    std::printf("%s level: %llu of %llu seeds passed, first %llu; %.1f ms of CPU time a seed\n%s",
+                level->name, static_cast<unsigned long long>(arguments.seeds - failed),
+                static_cast<unsigned long long>(arguments.seeds),
+                static_cast<unsigned long long>(arguments.first_seed),
+                1000 * seconds / static_cast<double>(arguments.seeds),
+                Describe(totals, arguments.seeds).c_str());
+  }
+  if (arguments.must_fail) return 1;
+  PrintResult(*level, arguments, failed);
+  return failed == 0 ? 0 : 1;
 }
 
 }  // namespace
