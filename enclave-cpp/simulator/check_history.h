@@ -49,8 +49,8 @@ bool CheckHistory(uint32_t id, const std::vector<Call>& calls, size_t max_states
                   Verdict* verdict);
 
 // Counts instead of searching: between two backups at most max_tries wrong PINs get an answer that
-// tells they were wrong (design.md §7 invariant 1). Each backup of unknown outcome may have renewed
-// the tries once.
+// tells they were wrong, the last of which reads MISSING (design.md §7 invariant 1). Each backup of
+// unknown outcome may have renewed the tries once.
 void CheckGuesses(uint32_t id, const std::vector<Call>& calls, Verdict* verdict);
 
 // A secret only ever comes out to a call that presented the PIN that it was stored under (design.md

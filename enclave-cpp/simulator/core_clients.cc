@@ -68,7 +68,7 @@ void CoreWorld::OpenSession(size_t number) {
   client->deadline = now_ + kPatienceTicks * kUnitsPerTick;
   proto::HostRequest request;
   request.mutable_new_client()->set_backup_id(BackupIdOf(client->id));
-  Ask(at, std::move(request), Asked::kNewClient, number);
+  Ask(at, std::move(request), {Asked::kNewClient, number});
 }
 
 void CoreWorld::TakeNewClient(size_t at, size_t number, const proto::EnclaveReply& reply) {
@@ -87,11 +87,28 @@ void CoreWorld::TakeNewClient(size_t at, size_t number, const proto::EnclaveRepl
     return;
   }
   client->phase = Phase::kHandshake;
+  client->last_item.clear();
+  client->lost_something = false;
   ++totals_["client sessions"];
+  SendItem(client, *first);
+}
+
+// Through its host, which may be hostile: then items get lost, come twice, altered, or again later.
+void CoreWorld::SendItem(Client* client, std::string item) {
+  const size_t at = client->host;
   proto::HostToEnclaveMessage message;
-  proto::ClientInput* const input = message.add_items()->mutable_client();
-  input->set_client_id(client->session);
-  input->set_data(*first);
+  const auto add = [&](const std::string& data) {
+    proto::ClientInput* const input = message.add_items()->mutable_client();
+    input->set_client_id(client->session);
+    input->set_data(data);
+  };
+  const uint64_t dice = Hostile(at) ? client_random_.Below(1000) : 1000;
+  if (dice >= 50 && dice < 100 && !client->last_item.empty()) add(client->last_item);
+  client->last_item = item;
+  if (dice < 50) return;
+  if (dice >= 100 && dice < 150) item[client_random_.Below(item.size())] ^= 0x10;
+  add(item);
+  if (dice >= 150 && dice < 250) add(item);
   Queue(at, std::move(message));
 }
 
@@ -132,15 +149,50 @@ proto::Request CoreWorld::ChooseCall(Client* client) {
 void CoreWorld::MakeCall(size_t number) {
   Client* const client = &clients_[number];
   const proto::Request request = ChooseCall(client);
+  if (client->call.kind == CallKind::kDelete && client_random_.PerMille(500)) {
+    return MakeDeletion(number);
+  }
   client->call.called = ++call_clock_;
   client->phase = Phase::kWaiting;
   client->deadline = now_ + kPatienceTicks * kUnitsPerTick;
   ++totals_["client calls"];
-  proto::HostToEnclaveMessage message;
-  proto::ClientInput* const input = message.add_items()->mutable_client();
-  input->set_client_id(client->session);
-  input->set_data(client->noise->Encrypt(request));
-  Queue(client->host, std::move(message));
+  SendItem(client, client->noise->Encrypt(request));
+}
+
+// Without a session: DELETE /v1/delete (protocol.md §3).
+void CoreWorld::MakeDeletion(size_t number) {
+  Client* const client = &clients_[number];
+  client->call.called = ++call_clock_;
+  client->phase = Phase::kWaiting;
+  client->deadline = now_ + kPatienceTicks * kUnitsPerTick;
+  ++totals_["client calls"];
+  ++totals_["deletions"];
+  proto::HostRequest request;
+  request.mutable_delete_backup()->set_backup_id(BackupIdOf(client->id));
+  Ask(client->host, std::move(request), {Asked::kDelete, number, client->call.called});
+}
+
+void CoreWorld::TakeDeletion(size_t at, const Transaction& transaction,
+                             const proto::EnclaveReply& reply) {
+  Client* const client = &clients_[transaction.client];
+  if (client->phase != Phase::kWaiting || client->call.called != transaction.called) return;
+  if (reply.error() == proto::OK) return EndCall(client, Answer::kOk);
+  if (reply.outcome() == proto::CLOSE_REASON_UNKNOWN) {
+    ++totals_["calls unknown"];
+    return EndCall(client, Answer::kUnknown);
+  }
+  if (reply.outcome() == proto::CLOSE_REASON_UNSET && !hosts_[at].replica->altered) {
+    verdict_->Violation("deletions", "it was not told whether a deletion was applied");
+  }
+  NotApplied(client, reply.error());
+}
+
+void CoreWorld::NotApplied(Client* client, Error error) {
+  if (verdict_->tracing()) {
+    verdict_->Event("not applied (" + proto::Error_Name(error) + "): " + Describe(client->call));
+  }
+  ++totals_["calls not applied"];
+  client->phase = Phase::kReady;
 }
 
 void CoreWorld::TakeClientItem(size_t at, const proto::ClientOutput& output) {
@@ -149,6 +201,10 @@ void CoreWorld::TakeClientItem(size_t at, const proto::ClientOutput& output) {
            one.session == output.client_id() && one.replica == hosts_[at].replica->number;
   });
   if (client == clients_.end()) return;  // It gave up before.
+  if (Hostile(at) && client_random_.PerMille(30)) {
+    client->lost_something = true;
+    return;
+  }
   if (!output.data().empty() && client->phase == Phase::kHandshake) {
     if (client->noise->Finish(output.data())) {
       client->phase = Phase::kReady;
@@ -159,7 +215,11 @@ void CoreWorld::TakeClientItem(size_t at, const proto::ClientOutput& output) {
   } else if (!output.data().empty()) {
     const std::optional<proto::Response> response = client->noise->Decrypt(output.data());
     if (!response.has_value() || client->phase != Phase::kWaiting) {
-      if (!hosts_[at].replica->altered) {
+      // The one case that is no bug is the named residual risk (design.md §7 invariant 5).
+      if (client->noise->reused_nonce() && !hosts_[at].replica->rolled_back) {
+        verdict_->Violation("key and nonce once", "a client was sent two texts under one nonce");
+      }
+      if (!hosts_[at].replica->altered && !client->lost_something) {
         verdict_->Violation("client session", "a client cannot read what it was sent");
       }
       EndSession(&*client, true);
@@ -170,12 +230,7 @@ void CoreWorld::TakeClientItem(size_t at, const proto::ClientOutput& output) {
   if (output.fin() == proto::CLOSE_REASON_UNSET) return;
   if (client->phase == Phase::kWaiting && (output.fin() == proto::CLOSE_REASON_NOT_APPLIED ||
                                            output.fin() == proto::CLOSE_REASON_INVALID_ARGUMENT)) {
-    if (verdict_->tracing()) {
-      verdict_->Event("not applied (" + proto::Error_Name(output.error()) +
-                      "): " + Describe(client->call));
-    }
-    ++totals_["calls not applied"];
-    client->phase = Phase::kReady;
+    NotApplied(&*client, output.error());
   }
   EndSession(&*client, true);
 }

@@ -12,8 +12,6 @@
 namespace svr2::simulator {
 namespace {
 
-constexpr size_t kMaxSnapshots = 3;
-constexpr size_t kMaxReplayed = 60;
 constexpr int64_t kMaxClockErrorMs = 3'600'000;
 
 }  // namespace
@@ -57,7 +55,7 @@ void CoreWorld::Do(const Fault& fault) {
       done = RollBack(fault);
       break;
     case FaultKind::kRegion:
-      done = PutRegionBack(fault);
+      done = CopyRegions(fault);
       break;
     default:
       done = DoNetwork(fault, &random);
@@ -118,7 +116,7 @@ void CoreWorld::Order(const Fault& fault) {
   proto::HostRequest request;
   if (fault.kind == FaultKind::kRelinquish) {
     request.mutable_relinquish_leadership();
-    Ask(through, std::move(request), Asked::kRelinquish, 0);
+    Ask(through, std::move(request), {Asked::kOther});
     return;
   }
   const Replica* const target = hosts_[fault.host].replica.get();
@@ -129,7 +127,7 @@ void CoreWorld::Order(const Fault& fault) {
   change->set_kind(fault.kind == FaultKind::kDemote   ? proto::MEMBERSHIP_CHANGE_DEMOTE
                    : fault.kind == FaultKind::kRemove ? proto::MEMBERSHIP_CHANGE_REMOVE
                                                       : proto::MEMBERSHIP_CHANGE_PROMOTE);
-  Ask(through, std::move(request), Asked::kChange, 0);
+  Ask(through, std::move(request), {Asked::kChange});
 }
 
 // Bytes and items that no enclave ever said.
@@ -166,86 +164,6 @@ void CoreWorld::Nonsense(size_t at, Random* random) {
       break;
   }
   Queue(at, std::move(message));
-}
-
-// ---- Memory put back ----
-
-void CoreWorld::TakeSnapshot(size_t at) {
-  Replica* const replica = hosts_[at].replica.get();
-  if (replica == nullptr) return;
-  if (replica->snapshots.size() == kMaxSnapshots) replica->snapshots.pop_front();
-  replica->snapshots.push_back(Snapshot{replica->memory->Copy(), replica->heard.size()});
-}
-
-// Never more replicas than the super-majority allows.
-bool CoreWorld::RollBack(const Fault& fault) {
-  Random random(fault.random);
-  std::vector<size_t> candidates;
-  for (size_t at = 0; at < hosts_.size(); ++at) {
-    const Replica* const replica = hosts_[at].replica.get();
-    if (replica == nullptr || replica->snapshots.empty()) continue;
-    if (IsVictim(replica->number) || victims_.size() < plan_.shape.super_majority) {
-      candidates.push_back(at);
-    }
-  }
-  if (candidates.empty()) return false;
-  const size_t at = random.Pick(candidates);
-  Replica* const replica = hosts_[at].replica.get();
-  if (!IsVictim(replica->number)) victims_.push_back(replica->number);
-  const Snapshot& snapshot = replica->snapshots[random.Below(replica->snapshots.size())];
-  verdict_->Event("r" + std::to_string(replica->number) + " is rolled back");
-  LoseSessions(at);
-  indexes_.RolledBack(replica->number);
-  replica->memory->Restore(snapshot.memory);
-  replica->altered = true;
-  replica->old_regions.clear();
-  replica->checked_commit = replica->checked_applied = 0;
-  ++totals_["rollbacks"];
-  if (random.PerMille(500)) Replay(at, snapshot.heard, &random);
-  return true;
-}
-
-// What it heard since then, once more: its sessions are as old as its memory.
-void CoreWorld::Replay(size_t at, size_t first, Random* random) {
-  Replica* replica = hosts_[at].replica.get();
-  const uint32_t number = replica->number;
-  if (first >= replica->heard.size()) return;
-  const size_t count = random->Between(1, std::min(replica->heard.size() - first, kMaxReplayed));
-  const bool mute = random->PerMille(500);
-  for (size_t i = first; i < first + count; ++i) {
-    replica = hosts_[at].replica.get();
-    if (replica == nullptr || replica->number != number) return;
-    replica->mute = mute;
-    Deliver(at, Carried(replica->heard[i]));
-  }
-  replica = hosts_[at].replica.get();
-  if (replica != nullptr && replica->number == number) replica->mute = false;
-}
-
-// First copies regions, later puts one of them back that has changed. It must be found, or do no
-// harm: the other checkers see to that.
-bool CoreWorld::PutRegionBack(const Fault& fault) {
-  Random random(fault.random);
-  Replica* const replica = hosts_[fault.host].replica.get();
-  if (replica == nullptr || !Survives(fault.host)) return false;
-  if (RaftOf(fault.host) == nullptr) return false;
-  if (replica->old_regions.empty()) {
-    replica->old_regions = integrity::TreePeer::Nodes(
-        integrity::TreePeer::tags(core::CorePeer::tree(replica->core)));
-    return false;
-  }
-  std::vector<const integrity::OldMemory*> changed;
-  for (const integrity::OldMemory& region : replica->old_regions) {
-    if (region.Changed()) changed.push_back(&region);
-  }
-  if (changed.empty()) return false;
-  random.Pick(changed)->Restore();
-  verdict_->Event("r" + std::to_string(replica->number) + " has an old region in its memory");
-  replica->altered = true;
-  replica->old_regions.clear();
-  regions_restored_ = true;
-  ++totals_["regions put back"];
-  return true;
 }
 
 bool CoreWorld::IsVictim(uint32_t number) const {

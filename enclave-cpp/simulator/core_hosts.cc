@@ -92,6 +92,7 @@ void CoreWorld::End(size_t at, const std::string& why) {
   verdict_->Event("r" + std::to_string(number) + " ends: " + why);
   LoseSessions(at);
   if (host.inbox.size() <= 1) host.inbox.clear();
+  host.held.reset();
   host.replica.reset();
   for (size_t other = 0; other < hosts_.size(); ++other) {
     if (other != at) network_.Reset(at, other);
@@ -111,7 +112,7 @@ void CoreWorld::AskToJoin(size_t at) {
     founded_ = true;
     replica->asked_to_join = true;
     request.mutable_create_group();
-    Ask(at, std::move(request), Asked::kFound, 0);
+    Ask(at, std::move(request), {Asked::kFound});
     return;
   }
   for (const Host& other : hosts_) {
@@ -121,18 +122,17 @@ void CoreWorld::AskToJoin(size_t at) {
   }
   if (request.join_group().peer_ids().empty()) return;
   replica->asked_to_join = true;
-  Ask(at, std::move(request), Asked::kJoin, 0);
+  Ask(at, std::move(request), {Asked::kJoin});
 }
 
-uint64_t CoreWorld::Ask(size_t at, proto::HostRequest request, Asked asked, size_t client) {
+void CoreWorld::Ask(size_t at, proto::HostRequest request, const Transaction& transaction) {
   Replica* const replica = hosts_[at].replica.get();
   const uint64_t id = replica->next_transaction++;
   request.set_id(id);
-  replica->transactions[id] = Transaction{asked, client};
+  replica->transactions[id] = transaction;
   proto::HostToEnclaveMessage message;
   *message.add_items()->mutable_request() = std::move(request);
   Queue(at, std::move(message));
-  return id;
 }
 
 void CoreWorld::TakeReply(size_t at, const proto::EnclaveReply& reply) {
@@ -163,7 +163,9 @@ void CoreWorld::TakeReply(size_t at, const proto::EnclaveReply& reply) {
     case Asked::kChange:
       if (ok) ++totals_["orders carried out"];
       break;
-    case Asked::kRelinquish:
+    case Asked::kDelete:
+      TakeDeletion(at, transaction, reply);
+      break;
     case Asked::kOther:
       break;
   }

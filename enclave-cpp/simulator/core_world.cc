@@ -15,7 +15,7 @@ namespace {
 
 constexpr uint64_t kFirstUnixMs = 1'800'000'000'000;
 constexpr uint64_t kMsPerTick = 100;
-constexpr size_t kMaxHeard = 400;
+constexpr size_t kMaxHeard = 1000;
 constexpr size_t kClients = 6;
 // After everything healed, a client must be served within so many election timeouts.
 constexpr uint64_t kRecoveryElections = 150;
@@ -127,6 +127,9 @@ void CoreWorld::TickHost(size_t at) {
       events_.Add(now_ + random_.Between(2, 30) * kUnitsPerTick, EventKind::kStart, at);
     }
     return;
+  }
+  if (!host.replica->old_regions.empty() && now_ >= host.replica->old_regions.put_back_at) {
+    PutRegionBack(at);
   }
   ++host.replica->ticks;
   ++totals_["enclave ticks"];
@@ -264,19 +267,34 @@ void CoreWorld::DeliverNext(size_t from, size_t to) {
   if (lost) Lost(from, to);
   if (again > 0) events_.Add(again, EventKind::kLink, from, to);
   if (!carried.has_value()) return;
-  Host& host = hosts_[to];
-  if (now_ < host.hostile_until || now_ < hosts_[from].hostile_until) {
-    const uint64_t dice = random_.Below(1000);
-    if (dice < 20) return;
-    if (dice < 40) Deliver(to, *carried);  // And once more below.
-    if (dice < 60 && host.replica != nullptr && !host.replica->heard.empty()) {
-      Deliver(to, Carried(random_.Pick(host.replica->heard)));
-    }
-    if (dice < 75) carried->data[random_.Below(carried->data.size())] ^= 0x10;
-    if (dice < 85) carried->data.resize(random_.Below(carried->data.size()));
-    if (dice < 90) carried->from = static_cast<uint32_t>(random_.Between(1, number_of_id_.size()));
-  }
+  if (Hostile(to) || Hostile(from)) return DeliverHostile(to, std::move(*carried));
   Deliver(to, *carried);
+  if (hosts_[to].held.has_value()) {
+    const Carried held = *std::exchange(hosts_[to].held, std::nullopt);
+    Deliver(to, held);
+  }
+}
+
+// Loses, repeats, replays, reorders, alters, cuts messages, or says that they are another's.
+void CoreWorld::DeliverHostile(size_t to, Carried carried) {
+  Host& host = hosts_[to];
+  const uint64_t dice = random_.Below(1000);
+  if (dice < 20) return;
+  if (dice < 40) Deliver(to, carried);  // And once more below.
+  if (dice >= 40 && dice < 60 && host.replica != nullptr && !host.replica->heard.empty()) {
+    Deliver(to, Carried(host.replica->heard[random_.Below(host.replica->heard.size())]));
+  }
+  if (dice >= 60 && dice < 75) carried.data[random_.Below(carried.data.size())] ^= 0x10;
+  if (dice >= 75 && dice < 85) carried.data.resize(random_.Below(carried.data.size()));
+  if (dice >= 85 && dice < 90) {
+    carried.from = static_cast<uint32_t>(random_.Between(1, number_of_id_.size()));
+  }
+  if (dice >= 90 && dice < 120 && !host.held.has_value()) {
+    host.held = std::move(carried);
+    return;
+  }
+  Deliver(to, carried);
+  if (host.held.has_value()) Deliver(to, Carried(*std::exchange(host.held, std::nullopt)));
 }
 
 void CoreWorld::Deliver(size_t to, const Carried& carried) {
@@ -291,8 +309,10 @@ void CoreWorld::Deliver(size_t to, const Carried& carried) {
     }
     return;
   }
-  if (host.replica->heard.size() < kMaxHeard && plan_.shape.super_majority > 0) {
-    host.replica->heard.push_back(carried);
+  host.replica->heard.push_back(carried);
+  if (host.replica->heard.size() > kMaxHeard) {
+    host.replica->heard.pop_front();
+    ++host.replica->heard_before;
   }
   proto::HostToEnclaveMessage message;
   proto::PeerInput* const input = message.add_items()->mutable_peer();

@@ -47,10 +47,11 @@ class CoreWorld {
 
  private:
   // What a host asked of its enclave.
-  enum class Asked : uint8_t { kOther, kFound, kJoin, kChange, kNewClient, kRelinquish };
+  enum class Asked : uint8_t { kOther, kFound, kJoin, kChange, kNewClient, kDelete };
   struct Transaction {
     Asked asked = Asked::kOther;
     size_t client = 0;
+    uint64_t called = 0;  // Of a deletion: which call of the client.
   };
   struct Carried {
     uint32_t from = 0;  // Numbers of replicas.
@@ -59,7 +60,21 @@ class CoreWorld {
   };
   struct Snapshot {
     std::vector<uint8_t> memory;
-    size_t heard = 0;
+    uint64_t heard = 0;  // How many messages it had heard.
+  };
+  // An object with counters, as it was: which words are counters shows when they have counted on.
+  struct OldObject {
+    uint64_t session = 0;  // 0: the consensus.
+    void* object = nullptr;
+    std::string bytes;
+    std::vector<uint64_t> indexes;  // Of the consensus.
+  };
+  struct OldRegions {
+    std::vector<integrity::OldMemory> pieces;
+    std::vector<OldObject> objects;
+    uint64_t put_back_at = 0;
+    uint64_t random = 0;
+    bool empty() const { return pieces.empty(); }
   };
   // An enclave, from its start to its end.
   struct Replica {
@@ -71,11 +86,13 @@ class CoreWorld {
     uint64_t next_transaction = 1;
     std::map<uint64_t, Transaction> transactions;
     std::deque<Snapshot> snapshots;
-    std::vector<Carried> heard;
-    std::vector<integrity::OldMemory> old_regions;
+    std::deque<Carried> heard;  // The last ones.
+    uint64_t heard_before = 0;  // How many are not in `heard` any more.
+    OldRegions old_regions;
     bool asked_to_join = false;
-    bool mute = false;     // What it says to peers is not carried.
-    bool altered = false;  // Memory of it was put back.
+    bool mute = false;         // What it says to peers is not carried.
+    bool altered = false;      // Memory of it was put back.
+    bool rolled_back = false;  // All of it.
     uint64_t checked_commit = 0;
     uint64_t checked_applied = 0;
     uint64_t ticks = 0;
@@ -87,6 +104,7 @@ class CoreWorld {
     int64_t clock_ms = 0;  // How wrong its clock is.
     uint64_t paused_until = 0;
     uint64_t hostile_until = 0;
+    std::optional<Carried> held;  // A hostile host gives it after the next one.
     bool starting = false;
     std::optional<Error> stopped;  // To be handled outside of the enclave's call.
   };
@@ -98,6 +116,8 @@ class CoreWorld {
     uint32_t replica = 0;
     uint64_t session = 0;  // client_id
     std::unique_ptr<SimClient> noise;
+    std::string last_item;        // What it sent last in this session.
+    bool lost_something = false;  // Its host kept something from it in this session.
     Call call;
     uint64_t deadline = 0;
     uint32_t last_data = 0;
@@ -116,6 +136,7 @@ class CoreWorld {
   void Transmit(size_t host, const proto::PeerOutput& output);
   void Lost(size_t from, size_t to);
   void DeliverNext(size_t from, size_t to);
+  void DeliverHostile(size_t to, Carried carried);
   void Deliver(size_t to, const Carried& carried);
   void ResetLink(size_t a, size_t b);
   void TellReset(size_t host, size_t peer);
@@ -126,17 +147,20 @@ class CoreWorld {
   void Start(size_t host);
   void End(size_t host, const std::string& why);
   void AskToJoin(size_t host);
-  uint64_t Ask(size_t host, proto::HostRequest request, Asked asked, size_t client);
+  void Ask(size_t host, proto::HostRequest request, const Transaction& transaction);
   void TakeReply(size_t host, const proto::EnclaveReply& reply);
   const raft::Raft* RaftOf(size_t host) const;
   std::optional<size_t> HostOf(const std::string& id) const;
   std::optional<uint32_t> NumberOf(const std::string& id) const;
   bool Paused(size_t host) const { return now_ < hosts_[host].paused_until; }
+  bool Hostile(size_t host) const { return now_ < hosts_[host].hostile_until; }
 
   // core_clients.cc
   void ActClient(size_t client);
   void OpenSession(size_t client);
   void MakeCall(size_t client);
+  void MakeDeletion(size_t client);
+  void SendItem(Client* client, std::string item);
   proto::Request ChooseCall(Client* client);
   void TakeClientItem(size_t host, const proto::ClientOutput& output);
   void TakeResponse(Client* client, const proto::Response& response);
@@ -144,6 +168,8 @@ class CoreWorld {
   void EndSession(Client* client, bool applied_unknown);
   void LoseSessions(size_t host);
   void TakeNewClient(size_t host, size_t client, const proto::EnclaveReply& reply);
+  void TakeDeletion(size_t host, const Transaction& transaction, const proto::EnclaveReply& reply);
+  void NotApplied(Client* client, Error error);
   std::string DataOf(uint32_t number) const;
   std::string PinOf(uint32_t number) const;
   std::string BackupIdOf(uint32_t id) const;
@@ -153,11 +179,16 @@ class CoreWorld {
   void Do(const Fault& fault);
   bool DoNetwork(const Fault& fault, Random* random);
   void Order(const Fault& fault);
+  void Nonsense(size_t host, Random* random);
+
+  // core_memory.cc
   void TakeSnapshot(size_t host);
   bool RollBack(const Fault& fault);
-  void Replay(size_t host, size_t first, Random* random);
-  bool PutRegionBack(const Fault& fault);
-  void Nonsense(size_t host, Random* random);
+  void Replay(size_t host, uint64_t first, Random* random);
+  bool CopyRegions(const Fault& fault);
+  void PutRegionBack(size_t host);
+  std::vector<integrity::OldMemory> RegionsOf(size_t host) const;
+  std::vector<integrity::OldMemory> Countings(size_t host) const;
   bool IsVictim(uint32_t number) const;
   bool Survives(std::optional<size_t> without) const;
 

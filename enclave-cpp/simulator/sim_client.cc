@@ -40,6 +40,7 @@ bool SimClient::Finish(const std::string& answer) {
   SVR2_CHECK(session.ok());
   send_ = std::move(session->send);
   receive_ = std::move(session->receive);
+  receive_key_ = receive_.key();
   handshake_.reset();
   return true;
 }
@@ -51,13 +52,25 @@ std::string SimClient::Encrypt(const proto::Request& request) {
   return out;
 }
 
+bool SimClient::ReusesNonce(const std::string& item) const {
+  for (size_t nonce = 0; nonce < received_.size(); ++nonce) {
+    if (item == received_[nonce]) continue;
+    noise::CipherState before(crypto::Aead::kChaCha20Poly1305, receive_key_, nonce);
+    std::string plaintext(item.size(), '\0');
+    if (before.DecryptWithAd({}, item, reinterpret_cast<uint8_t*>(&plaintext[0])).ok()) return true;
+  }
+  return false;
+}
+
 std::optional<proto::Response> SimClient::Decrypt(const std::string& item) {
   const Result<size_t> size = noise::TransportPlaintextBytes(item.size());
   if (!size.ok()) return std::nullopt;
   std::string plaintext(*size + 1, '\0');
   if (!noise::TransportDecrypt(&receive_, item, reinterpret_cast<uint8_t*>(&plaintext[0])).ok()) {
+    reused_nonce_ = ReusesNonce(item);
     return std::nullopt;
   }
+  received_.push_back(item);
   plaintext.resize(*size);
   proto::Response response;
   if (!response.ParseFromString(plaintext)) return std::nullopt;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "env/env.h"
 #include "noise/cipher_state.h"
@@ -28,13 +29,21 @@ class SimClient {
   std::string Encrypt(const proto::Request& request);
   // nullopt when it does not decrypt: then the session is over.
   std::optional<proto::Response> Decrypt(const std::string& item);
+  // Whether what did not decrypt last was encrypted under a nonce that had been used before, and
+  // is not what had been sent then.
+  bool reused_nonce() const { return reused_nonce_; }
 
  private:
   env::Env* const env_;
   crypto::PublicKey server_key_{};
   std::unique_ptr<noise::HandshakeState> handshake_;
   noise::CipherState send_;
+  bool ReusesNonce(const std::string& item) const;
+
   noise::CipherState receive_;
+  crypto::AeadKey receive_key_;
+  std::vector<std::string> received_;  // By nonce: each item is short enough for one message.
+  bool reused_nonce_ = false;
 };
 
 }  // namespace svr2::simulator
