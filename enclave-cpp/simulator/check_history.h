@@ -45,8 +45,7 @@ inline constexpr size_t kMaxHistoryCalls = 256;
 
 // Checks that an order exists. Calls in any order. `id` is only for the report. A search that takes
 // more than `max_states` states counts as passed and returns false.
-bool CheckHistory(uint32_t id, const std::vector<Call>& calls, size_t max_states,
-                  Verdict* verdict);
+bool CheckHistory(uint32_t id, const std::vector<Call>& calls, size_t max_states, Verdict* verdict);
 
 // Counts instead of searching: between two backups at most max_tries wrong PINs get an answer that
 // tells they were wrong, the last of which reads MISSING (design.md §7 invariant 1). Each backup of

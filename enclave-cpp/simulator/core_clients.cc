@@ -41,7 +41,7 @@ std::string CoreWorld::BackupIdOf(uint32_t id) const {
 
 void CoreWorld::ActClient(size_t number) {
   Client* const client = &clients_[number];
-  uint64_t pause = random_.Between(5, 120);
+  uint64_t pause = random_.Between(1, 60);
   if (quiet_) pause = 3;
   if (client->phase != Phase::kIdle && client->phase != Phase::kReady) {
     if (now_ >= client->deadline) EndSession(client, true);
@@ -132,9 +132,8 @@ proto::Request CoreWorld::ChooseCall(Client* client) {
     request.mutable_expose()->set_data(DataOf(call.data));
   } else if (dice < 860) {
     call.kind = CallKind::kRestore;
-    call.pin = client_random_.PerMille(450)
-                   ? client->last_pin
-                   : static_cast<uint32_t>(client_random_.Below(kPins));
+    call.pin = client_random_.PerMille(450) ? client->last_pin
+                                            : static_cast<uint32_t>(client_random_.Below(kPins));
     request.mutable_restore()->set_pin(PinOf(call.pin));
   } else if (dice < 900) {
     call.kind = CallKind::kDelete;

@@ -17,19 +17,33 @@ Plan CorePlan(uint64_t seed) {
   plan.shape = ShapeOf(seed);
   Random random = Random(seed).Fork(5);
   plan.spare_hosts = static_cast<uint32_t>(random.Below(2));
-  plan.ticks = 5000;
+  plan.ticks = 2500;
   plan.election_ticks = static_cast<uint32_t>(random.Between(10, 24));
   plan.heartbeat_ticks = static_cast<uint32_t>(random.Between(2, 5));
   const std::vector<FaultWeight> weights = {
-      {FaultKind::kCrash, 6},      {FaultKind::kPause, 6},     {FaultKind::kSlow, 4},
-      {FaultKind::kPartition, 6},  {FaultKind::kIsolate, 5},   {FaultKind::kCutOneWay, 6},
-      {FaultKind::kDeaf, 3},       {FaultKind::kLoss, 2},      {FaultKind::kDelay, 5},
-      {FaultKind::kReset, 4},      {FaultKind::kClockSkew, 4}, {FaultKind::kRelinquish, 6},
-      {FaultKind::kDemote, 3},     {FaultKind::kRemove, 3},    {FaultKind::kPromote, 3},
-      {FaultKind::kHostile, 3},    {FaultKind::kNonsense, 4},  {FaultKind::kSnapshot, 8},
-      {FaultKind::kRollback, 5},   {FaultKind::kRegion, 2},
+      {FaultKind::kCrash, 6},     {FaultKind::kPause, 6},     {FaultKind::kSlow, 4},
+      {FaultKind::kPartition, 6}, {FaultKind::kIsolate, 5},   {FaultKind::kCutOneWay, 6},
+      {FaultKind::kDeaf, 3},      {FaultKind::kLoss, 2},      {FaultKind::kDelay, 5},
+      {FaultKind::kReset, 4},     {FaultKind::kClockSkew, 4}, {FaultKind::kRelinquish, 6},
+      {FaultKind::kDemote, 3},    {FaultKind::kRemove, 3},    {FaultKind::kPromote, 3},
+      {FaultKind::kHostile, 3},   {FaultKind::kNonsense, 4},  {FaultKind::kSnapshot, 8},
+      {FaultKind::kRollback, 5},  {FaultKind::kRegion, 5},
   };
-  plan.faults = DrawFaults(plan, weights, 45, 40 * plan.hosts(), plan.ticks - 1);
+  const uint32_t formed = 40 * plan.hosts();
+  if (!random.PerMille(400)) {
+    plan.faults = DrawFaults(plan, weights, 50, formed, plan.ticks - 1);
+    return plan;
+  }
+  // Short faults one upon the other, where those of links and memories are most.
+  const std::vector<FaultWeight> storm = {
+      {FaultKind::kCrash, 1},   {FaultKind::kPause, 3},      {FaultKind::kSlow, 2},
+      {FaultKind::kIsolate, 3}, {FaultKind::kCutOneWay, 5},  {FaultKind::kPartition, 3},
+      {FaultKind::kDeaf, 2},    {FaultKind::kReset, 2},      {FaultKind::kDelay, 2},
+      {FaultKind::kHostile, 3}, {FaultKind::kRelinquish, 4}, {FaultKind::kSnapshot, 3},
+      {FaultKind::kRegion, 1},
+  };
+  plan.ticks = formed + 900;
+  plan.faults = DrawStorm(plan, storm, formed + 100, plan.ticks - 1);
   return plan;
 }
 
@@ -65,8 +79,7 @@ void CoreWorld::Start(size_t at) {
   auto replica = std::make_unique<Replica>();
   replica->number = static_cast<uint32_t>(id_of_number_.size());
   replica->memory = std::make_unique<EnclaveMemory>();
-  replica->env =
-      std::make_unique<SimEnv>(Random(plan_.seed).Fork(1000 + replica->number));
+  replica->env = std::make_unique<SimEnv>(Random(plan_.seed).Fork(1000 + replica->number));
   const std::string config = Config().SerializeAsString();
   {
     const InEnclave inside(replica->memory.get());

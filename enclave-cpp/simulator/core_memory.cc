@@ -185,8 +185,8 @@ void CoreWorld::PutRegionBack(size_t at) {
   const bool word = pieces.empty() || (!words.empty() && random.PerMille(400));
   const integrity::OldMemory& chosen = random.Pick(word ? words : pieces);
   chosen.Restore();
-  verdict_->Event("r" + std::to_string(replica->number) + " has an old region in its memory: " +
-                  chosen.name);
+  verdict_->Event("r" + std::to_string(replica->number) +
+                  " has an old region in its memory: " + chosen.name);
   replica->altered = true;
   regions_restored_ = true;
   ++totals_[word ? "counters put back" : "regions put back"];

@@ -208,8 +208,8 @@ void CoreWorld::TakeItem(size_t at, proto::EnclaveItem* item) {
       break;
     case proto::EnclaveItem::kLog:
       if (verdict_->tracing()) {
-        verdict_->Event("r" + std::to_string(hosts_[at].replica->number) + " says: " +
-                        item->log().text());
+        verdict_->Event("r" + std::to_string(hosts_[at].replica->number) +
+                        " says: " + item->log().text());
       }
       break;
     case proto::EnclaveItem::kStopped:
@@ -248,8 +248,8 @@ void CoreWorld::Transmit(size_t from, const proto::PeerOutput& output) {
   const size_t to_host = host_of_number_[*to];
   if (to_host == from) return;
   bool lost = false;
-  const std::optional<uint64_t> when = network_.Send(
-      from, to_host, now_, Carried{replica.number, *to, output.data()}, &lost);
+  const std::optional<uint64_t> when =
+      network_.Send(from, to_host, now_, Carried{replica.number, *to, output.data()}, &lost);
   if (lost) Lost(from, to_host);
   if (when.has_value()) events_.Add(*when, EventKind::kLink, from, to_host);
 }
@@ -340,9 +340,9 @@ void CoreWorld::Inspect(size_t at) {
   Host& host = hosts_[at];
   Replica* const replica = host.replica.get();
   if (replica->memory->touched_bytes() > kMaxTouchedBytes) {
-    verdict_->Violation("bounded memory", "an enclave has used " +
-                                              std::to_string(replica->memory->touched_bytes()) +
-                                              " bytes");
+    verdict_->Violation(
+        "bounded memory",
+        "an enclave has used " + std::to_string(replica->memory->touched_bytes()) + " bytes");
   }
   if (host.stopped.has_value()) return;
   const raft::Raft* const raft = RaftOf(at);

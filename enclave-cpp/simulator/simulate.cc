@@ -2,13 +2,14 @@
 //
 // Runs seeds, and makes the first that fails small:
 //
-//   simulate [--level=core|raft|walk] [--first-seed=N] [--seeds=N] [--trace] [--keep=1,2,5] [--ticks=N]
+//   simulate [--level=core|raft|walk] [--first-seed=N] [--seeds=N] [--trace] [--keep=1,2,5]
+//   [--ticks=N]
 //            [--must-fail] [--keep-going]
 //
 // --keep names the faults of the plan that are kept, by their number in the list; --ticks cuts the
 // plan: together they are what a failure prints for its shrunk form. --must-fail turns the result
-// around, for planted bugs: it ends well with the first seed that fails. --keep-going runs all seeds,
-// names each that fails and shrinks none.
+// around, for planted bugs: it ends well with the first seed that fails. --keep-going runs all
+// seeds, names each that fails and shrinks none.
 
 #include <unistd.h>
 
@@ -88,18 +89,19 @@ bool SameFault(const Fault& a, const Fault& b) {
 }
 
 // How to run a shrunk plan again, with its story.
-std::string CommandOf(const std::string& program, const Level& level, const Plan& full, const Plan& shrunk) {
+std::string CommandOf(const std::string& program, const Level& level, const Plan& full,
+                      const Plan& shrunk) {
   std::string keep;
   for (size_t i = 0, j = 0; i < full.faults.size() && j < shrunk.faults.size(); ++i) {
     if (!SameFault(full.faults[i], shrunk.faults[j])) continue;
     keep += (j++ > 0 ? "," : "") + std::to_string(i);
   }
-  return program + " --level=" + level.name +
-         " --first-seed=" + std::to_string(full.seed) + " --ticks=" +
-         std::to_string(shrunk.ticks) + " --keep=" + keep + " --trace";
+  return program + " --level=" + level.name + " --first-seed=" + std::to_string(full.seed) +
+         " --ticks=" + std::to_string(shrunk.ticks) + " --keep=" + keep + " --trace";
 }
 
-void ReportFailure(const std::string& program, const Level& level, const Plan& plan, const Verdict& verdict) {
+void ReportFailure(const std::string& program, const Level& level, const Plan& plan,
+                   const Verdict& verdict) {
   std::printf("FAILED seed %llu: %s: %s\n", static_cast<unsigned long long>(plan.seed),
               verdict.checker().c_str(), verdict.text().c_str());
   std::printf("  replay: %s --level=%s --first-seed=%llu --trace\n", program.c_str(), level.name,
@@ -148,7 +150,8 @@ void PrintResult(const Level& level, const Arguments& arguments, uint64_t failed
   if (failed == 0) {
     std::printf("[  PASSED  ] 1 test. (simulator, level %s, %llu seeds)\n", level.name, seeds);
   } else {
-    std::printf("[  FAILED  ] 1 test, listed below:\n[  FAILED  ] simulator, level %s\n", level.name);
+    std::printf("[  FAILED  ] 1 test, listed below:\n[  FAILED  ] simulator, level %s\n",
+                level.name);
   }
 }
 
@@ -158,8 +161,8 @@ int Run(const Arguments& arguments) {
     std::fprintf(stderr, "simulate: no level %s\n", arguments.level.c_str());
     return 2;
   }
-  const bool shrinks = !arguments.keep_given && arguments.ticks == 0 && !arguments.trace &&
-                       !arguments.keep_going;
+  const bool shrinks =
+      !arguments.keep_given && arguments.ticks == 0 && !arguments.trace && !arguments.keep_going;
   const std::clock_t begin = std::clock();
   Totals totals;
   uint64_t failed = 0;
