@@ -187,8 +187,12 @@ bool CoreWorld::Survives(std::optional<size_t> without) const {
   if (memberships_.index() == 0 || !has_quorum(memberships_.last())) return false;
   for (size_t at = 0; at < hosts_.size(); ++at) {
     const raft::Raft* const raft = RaftOf(at);
-    if (raft == nullptr || raft->membership_index() <= memberships_.index()) continue;
+    if (raft == nullptr || raft->membership_index() < memberships_.index()) continue;
     if (!has_quorum(raft->membership())) return false;
+    // It needs both quorums until it knows that the change is committed (protocol.md §4).
+    if (raft->membership_before() != nullptr && !has_quorum(*raft->membership_before())) {
+      return false;
+    }
   }
   return true;
 }

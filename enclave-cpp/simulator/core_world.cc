@@ -178,11 +178,15 @@ void CoreWorld::Drain(size_t at) {
 void CoreWorld::Input(size_t at, const std::string& bytes) {
   Replica* const replica = hosts_[at].replica.get();
   ++totals_["inputs"];
+  Status status;
   {
     const InEnclave inside(replica->memory.get());
-    (void)replica->core->Input(bytes);  // Refusals are counted inside.
+    status = replica->core->Input(bytes);  // Refusals are counted inside.
   }
   TakeOutput(at);
+  if (status.error() == proto::ERROR_CORE_STOPPED && !hosts_[at].stopped.has_value()) {
+    verdict_->Violation("stops aloud", "an enclave stopped and did not tell its host");
+  }
   Inspect(at);
 }
 
