@@ -162,10 +162,10 @@ void Core::Finish(Call* call) {
   for (const std::shared_ptr<peers::Peer>& peer : call->touched) call->output.AddPeer(peer);
   call->touched.clear();
   call->output.Flush();
-  for (const OutputBatch::PeerFailure& failure : call->output.TakePeerFailures()) {
-    PeerFailed(failure, call);
-  }
-  if (!call->touched.empty()) Finish(call);
+  const auto failures = call->output.TakePeerFailures();
+  for (const OutputBatch::PeerFailure& failure : failures) PeerFailed(failure, call);
+  // What follows from that goes out, too: resets, or that this replica stopped for good.
+  if (!failures.empty() || !call->touched.empty()) Finish(call);
 }
 
 // Nothing more can be sent to this peer: its session ends, or what was found ends the replica.
