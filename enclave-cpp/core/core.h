@@ -217,6 +217,7 @@ class Core {
   void TellJoiner(Call* call, Event event);
   void PerformJoin(const JoinAction& action, Call* call);
   void JoinerConnected(const raft::PeerId& peer, Call* call);
+  void JoinerRefused(const raft::PeerId& peer, Error error, Call* call);
   void JoinerLost(const raft::PeerId& peer, Error error, Call* call);
   void LogJoinFailure(Call* call);
   void AskForJoin(const raft::PeerId& peer, proto::PeerRequest request, Call* call);

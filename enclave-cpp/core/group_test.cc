@@ -178,6 +178,8 @@ TEST(GroupTest, AReplicaOfAnotherConfigurationIsRefused) {
   const proto::StatusReply status = group.host(stranger).GetStatus();
   EXPECT_FALSE(status.member());
   EXPECT_GE(status.join().attempts_failed(), 2u);
+  // They refuse it and say no more than that.
+  EXPECT_EQ(status.join().last_error(), proto::ERROR_PEERS_REQUEST_TIMEOUT);
   EXPECT_EQ(group.host(0).GetStatus().members_size(), 3);
 }
 

@@ -53,8 +53,8 @@ JoinAction Joiner::Tick(uint64_t now_tick, bool member, bool ready_to_ask,
       if (attempts_failed_ > 0 && now_tick < deadline_tick_) return JoinAction();
       return NextSource();
     case Phase::kRouting:
-    case Phase::kConnecting:
       return now_tick < deadline_tick_ ? JoinAction() : Fail(proto::ERROR_PEERS_UNREACHABLE);
+    case Phase::kConnecting:
     case Phase::kAskingGroup:
     case Phase::kStartingStream:
       return now_tick < deadline_tick_ ? JoinAction() : Fail(proto::ERROR_PEERS_REQUEST_TIMEOUT);
@@ -102,6 +102,10 @@ JoinAction Joiner::OnConnected(const raft::PeerId& peer) {
   if (!IsSource(Phase::kConnecting, peer)) return JoinAction();
   Enter(Phase::kAskingGroup);
   return Act(Kind::kGetGroup, peer);
+}
+
+JoinAction Joiner::OnRefused(const raft::PeerId& peer, Error error) {
+  return IsSource(Phase::kConnecting, peer) ? Fail(error) : JoinAction();
 }
 
 JoinAction Joiner::OnPeerLost(const raft::PeerId& peer, Error error) {

@@ -34,7 +34,7 @@ struct JoinAction {
   enum class Kind : uint8_t {
     kNone,
     kAskRoute,       // Ask the host for a route to `peer`: OnRoute.
-    kConnect,        // Start a session with `peer`: OnConnected, or OnPeerLost.
+    kConnect,        // Start a session with `peer`: OnConnected, OnRefused or OnPeerLost.
     kGetGroup,       // Ask `peer`: OnGroup.
     kReplicate,      // Begin to load, then ask `peer` for a stream: OnStream, then OnPush.
     kAbandon,        // Drop what was loaded.
@@ -68,6 +68,8 @@ class Joiner {
   // Events. One that does not fit the phase or names another peer changes nothing.
   JoinAction OnRoute(const raft::PeerId& peer, bool reachable);
   JoinAction OnConnected(const raft::PeerId& peer);
+  // Its evidence, or another part of its handshake, was refused here.
+  JoinAction OnRefused(const raft::PeerId& peer, Error error);
   JoinAction OnPeerLost(const raft::PeerId& peer, Error error);
   JoinAction OnGroup(const raft::PeerId& peer, Status status);
   JoinAction OnStream(const raft::PeerId& peer, Status status);

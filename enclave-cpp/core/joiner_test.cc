@@ -111,6 +111,20 @@ TEST_F(JoinerTest, EachStepHasATimeLimit) {
   EXPECT_EQ(joiner_.last_error(), proto::ERROR_CORE_STREAM_LOST);
 }
 
+// With the reason, and only while a handshake is what it waits for.
+TEST_F(JoinerTest, ASourceThatIsRefusedIsLeftAtOnce) {
+  Expect(Tick(), Kind::kAskRoute, 1);
+  Expect(joiner_.OnRefused(Id(1), proto::ERROR_ATTESTATION_GROUP_CONFIG), Kind::kNone, 0);
+  joiner_.OnRoute(Id(1), true);
+  Expect(joiner_.OnRefused(Id(2), proto::ERROR_ATTESTATION_GROUP_CONFIG), Kind::kNone, 0);
+  Expect(joiner_.OnRefused(Id(1), proto::ERROR_ATTESTATION_GROUP_CONFIG), Kind::kAbandon, 1);
+  EXPECT_EQ(joiner_.last_error(), proto::ERROR_ATTESTATION_GROUP_CONFIG);
+  Expect(Next(), Kind::kAskRoute, 2);
+  joiner_.OnRoute(Id(2), true);
+  joiner_.OnConnected(Id(2));
+  Expect(joiner_.OnRefused(Id(2), proto::ERROR_PEERS_MALFORMED_MESSAGE), Kind::kNone, 0);
+}
+
 TEST_F(JoinerTest, ALostSourceIsGivenUpUntilAllRowsAreHere) {
   Expect(Tick(), Kind::kAskRoute, 1);
   joiner_.OnRoute(Id(1), true);

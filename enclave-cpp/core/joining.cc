@@ -73,6 +73,10 @@ void Core::JoinerConnected(const raft::PeerId& peer, Call* call) {
   TellJoiner(call, [&peer](Joiner* joiner) { return joiner->OnConnected(peer); });
 }
 
+void Core::JoinerRefused(const raft::PeerId& peer, Error error, Call* call) {
+  TellJoiner(call, [&peer, error](Joiner* joiner) { return joiner->OnRefused(peer, error); });
+}
+
 void Core::JoinerLost(const raft::PeerId& peer, Error error, Call* call) {
   TellJoiner(call, [&peer, error](Joiner* joiner) { return joiner->OnPeerLost(peer, error); });
 }

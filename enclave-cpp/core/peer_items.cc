@@ -101,6 +101,7 @@ Status Core::ReceiveFrom(const std::shared_ptr<peers::Peer>& peer, util::ByteVie
   if (handshake && !status.ok()) {
     metrics_.Increment(proto::COUNTER_PEER_HANDSHAKES_FAILED);
     LogPeerRefused(status.error(), call);
+    JoinerRefused(peer->id(), status.error(), call);
   }
   return status;
 }
