@@ -31,9 +31,9 @@ void DigestChecker::Applied(uint32_t replica, uint64_t index, const std::string&
                             Verdict* verdict) {
   const auto [place, first] = states_.emplace(index, State{digest, replica});
   if (first || place->second.digest == digest) return;
-  verdict->Violation("equal index, equal database",
-                     Replica(replica) + " and " + Replica(place->second.replica) +
-                         " differ after " + Index(index));
+  verdict->Violation("equal index, equal database", Replica(replica) + " and " +
+                                                        Replica(place->second.replica) +
+                                                        " differ after " + Index(index));
 }
 
 void IndexChecker::Seen(uint32_t replica, const Indexes& now, Verdict* verdict) {

@@ -103,8 +103,7 @@ void* NewOrThrow(size_t bytes, size_t alignment) {
 
 void Delete(void* given) {
   const uintptr_t address = reinterpret_cast<uintptr_t>(given);
-  constexpr uintptr_t kEnd =
-      kFirstAddress + EnclaveMemory::kMaxEnclaves * EnclaveMemory::kMaxBytes;
+  constexpr uintptr_t kEnd = kFirstAddress + EnclaveMemory::kMaxEnclaves * EnclaveMemory::kMaxBytes;
   if (address < kFirstAddress || address >= kEnd) return std::free(given);
   const uintptr_t number = (address - kFirstAddress) / EnclaveMemory::kMaxBytes;
   Free(reinterpret_cast<uint8_t*>(kFirstAddress + number * EnclaveMemory::kMaxBytes),
@@ -173,7 +172,9 @@ using svr2::simulator::TryTakeMemory;
 
 void* operator new(size_t bytes) { return TakeMemory(bytes, 16); }
 void* operator new[](size_t bytes) { return TakeMemory(bytes, 16); }
-void* operator new(size_t bytes, const std::nothrow_t&) noexcept { return TryTakeMemory(bytes, 16); }
+void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
+  return TryTakeMemory(bytes, 16);
+}
 void* operator new[](size_t bytes, const std::nothrow_t&) noexcept {
   return TryTakeMemory(bytes, 16);
 }

@@ -15,11 +15,11 @@ namespace svr2::simulator {
 enum class EventKind : uint8_t { kTick, kLink, kReset, kFault, kLoad, kHeal, kStart };
 
 struct Event {
-  uint64_t time = 0;   // Hundredths of a tick.
+  uint64_t time = 0;  // Hundredths of a tick.
   uint64_t order = 0;
   EventKind kind = EventKind::kTick;
-  uint32_t a = 0;      // Host, sending host, or number of the fault.
-  uint32_t b = 0;      // Receiving host.
+  uint32_t a = 0;  // Host, sending host, or number of the fault.
+  uint32_t b = 0;  // Receiving host.
 };
 
 // Thread-compatible.

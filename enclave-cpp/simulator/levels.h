@@ -15,7 +15,7 @@
 
 namespace svr2::simulator {
 
-// What happened, by name; added up over seeds.
+// What happened in a seed, by name.
 using Totals = std::map<std::string, uint64_t>;
 
 struct Level {
@@ -28,12 +28,22 @@ struct Level {
 // nullptr when there is none of that name.
 const Level* FindLevel(const std::string& name);
 
-inline void Add(const Totals& one, Totals* totals) {
-  for (const auto& [name, value] : one) (*totals)[name] += value;
-}
+// Of many seeds: the sum of each, and the least that a seed had.
+class Tally {
+ public:
+  void Add(const Totals& one);
+  // One line a name: the sum, the mean of a seed, the least of a seed.
+  std::string Describe() const;
 
-// One line a name: the sum, and the mean of a seed.
-std::string Describe(const Totals& totals, uint64_t seeds);
+ private:
+  struct Line {
+    uint64_t sum = 0;
+    uint64_t least = UINT64_MAX;  // Of the seeds that name it; the others had none.
+    uint64_t seeds = 0;
+  };
+  uint64_t seeds_ = 0;
+  std::map<std::string, Line> lines_;
+};
 
 }  // namespace svr2::simulator
 

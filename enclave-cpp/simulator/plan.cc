@@ -24,26 +24,46 @@ bool NeedsSuperMajority(FaultKind kind) {
 
 const char* NameOf(FaultKind kind) {
   switch (kind) {
-    case FaultKind::kCrash: return "crash";
-    case FaultKind::kPause: return "pause";
-    case FaultKind::kSlow: return "slow";
-    case FaultKind::kPartition: return "partition";
-    case FaultKind::kIsolate: return "isolate";
-    case FaultKind::kCutOneWay: return "cut one way";
-    case FaultKind::kDeaf: return "deaf";
-    case FaultKind::kLoss: return "loss";
-    case FaultKind::kDelay: return "delay";
-    case FaultKind::kReset: return "reset";
-    case FaultKind::kClockSkew: return "clock skew";
-    case FaultKind::kRelinquish: return "relinquish";
-    case FaultKind::kDemote: return "demote";
-    case FaultKind::kRemove: return "remove";
-    case FaultKind::kPromote: return "promote";
-    case FaultKind::kHostile: return "hostile";
-    case FaultKind::kNonsense: return "nonsense";
-    case FaultKind::kSnapshot: return "snapshot";
-    case FaultKind::kRollback: return "rollback";
-    case FaultKind::kRegion: return "region";
+    case FaultKind::kCrash:
+      return "crash";
+    case FaultKind::kPause:
+      return "pause";
+    case FaultKind::kSlow:
+      return "slow";
+    case FaultKind::kPartition:
+      return "partition";
+    case FaultKind::kIsolate:
+      return "isolate";
+    case FaultKind::kCutOneWay:
+      return "cut one way";
+    case FaultKind::kDeaf:
+      return "deaf";
+    case FaultKind::kLoss:
+      return "loss";
+    case FaultKind::kDelay:
+      return "delay";
+    case FaultKind::kReset:
+      return "reset";
+    case FaultKind::kClockSkew:
+      return "clock skew";
+    case FaultKind::kRelinquish:
+      return "relinquish";
+    case FaultKind::kDemote:
+      return "demote";
+    case FaultKind::kRemove:
+      return "remove";
+    case FaultKind::kPromote:
+      return "promote";
+    case FaultKind::kHostile:
+      return "hostile";
+    case FaultKind::kNonsense:
+      return "nonsense";
+    case FaultKind::kSnapshot:
+      return "snapshot";
+    case FaultKind::kRollback:
+      return "rollback";
+    case FaultKind::kRegion:
+      return "region";
   }
   return "?";
 }
@@ -54,10 +74,19 @@ std::string Describe(const Fault& fault) {
 }
 
 Shape ShapeOf(uint64_t seed) {
-  static constexpr std::array<Shape, 4> kShapes = {
-      Shape{3, 2, 0}, Shape{4, 3, 1}, Shape{5, 3, 1}, Shape{7, 5, 2}};
+  static constexpr std::array<Shape, 4> kShapes = {Shape{3, 2, 0}, Shape{4, 3, 1}, Shape{5, 3, 1},
+                                                   Shape{7, 5, 2}};
   Random random = Random(seed).Fork(kShapeStream);
   return kShapes[static_cast<size_t>(random.Below(kShapes.size()))];
+}
+
+void InsertCalm(uint32_t ticks, Plan* plan) {
+  if (ticks == 0 || plan->faults.empty()) return;
+  const uint32_t middle = plan->faults[plan->faults.size() / 2].at_tick;
+  for (Fault& fault : plan->faults) {
+    if (fault.at_tick >= middle) fault.at_tick += ticks;
+  }
+  plan->ticks += ticks;
 }
 
 std::vector<Fault> DrawFaults(const Plan& plan, const std::vector<FaultWeight>& weights,

@@ -16,28 +16,28 @@ namespace svr2::simulator {
 
 enum class FaultKind : uint8_t {
   // Of the machine and its network.
-  kCrash,         // The enclave is gone; its host starts another a little later.
-  kPause,         // Takes nothing in and gives nothing out for a while (SIGSTOP).
-  kSlow,          // Ticks and messages take several times as long.
-  kPartition,     // The hosts fall into two halves that do not hear each other.
-  kIsolate,       // One host hears nobody and is heard by nobody.
-  kCutOneWay,     // Nothing gets from `host` to `other`; the other way works.
-  kDeaf,          // One host is heard but hears nobody.
-  kLoss,          // Every host's messages get lost now and then.
-  kDelay,         // Messages take long.
-  kReset,         // One link is reset.
-  kClockSkew,     // The host's clock tells another time.
+  kCrash,      // The enclave is gone; its host starts another a little later.
+  kPause,      // Takes nothing in and gives nothing out for a while (SIGSTOP).
+  kSlow,       // Ticks and messages take several times as long.
+  kPartition,  // The hosts fall into two halves that do not hear each other.
+  kIsolate,    // One host hears nobody and is heard by nobody.
+  kCutOneWay,  // Nothing gets from `host` to `other`; the other way works.
+  kDeaf,       // One host is heard but hears nobody.
+  kLoss,       // Every host's messages get lost now and then.
+  kDelay,      // Messages take long.
+  kReset,      // One link is reset.
+  kClockSkew,  // The host's clock tells another time.
   // Orders of an operator.
   kRelinquish,
   kDemote,
   kRemove,
   kPromote,
   // Of a hostile operator.
-  kHostile,       // The host repeats, reorders, drops, replays and alters messages for a while.
-  kNonsense,      // The host hands in messages that nobody sent.
-  kSnapshot,      // The enclave's whole memory is put aside.
-  kRollback,      // The whole memory is put back, where the super-majority allows it.
-  kRegion,        // One old memory region is put back.
+  kHostile,   // The host repeats, reorders, drops, replays and alters messages for a while.
+  kNonsense,  // The host hands in messages that nobody sent.
+  kSnapshot,  // The enclave's whole memory is put aside.
+  kRollback,  // The whole memory is put back, where the super-majority allows it.
+  kRegion,    // One old memory region is put back.
 };
 const char* NameOf(FaultKind kind);
 
@@ -45,27 +45,27 @@ struct Fault {
   uint32_t at_tick = 0;
   FaultKind kind = FaultKind::kCrash;
   uint32_t host = 0;
-  uint32_t other = 0;        // For links.
-  uint32_t ticks = 0;        // How long it lasts.
-  uint64_t random = 0;       // Whatever else it draws.
+  uint32_t other = 0;   // For links.
+  uint32_t ticks = 0;   // How long it lasts.
+  uint64_t random = 0;  // Whatever else it draws.
 };
 std::string Describe(const Fault& fault);
 
 // A group: how many shall vote, and how many of them may be rolled back.
 struct Shape {
-  uint32_t voters = 3;          // max_voting_replicas, and as many hosts at first.
-  uint32_t min_voters = 2;      // min_voting_replicas
+  uint32_t voters = 3;      // max_voting_replicas, and as many hosts at first.
+  uint32_t min_voters = 2;  // min_voting_replicas
   uint32_t super_majority = 0;
 };
 
 struct Plan {
   uint64_t seed = 0;
   Shape shape;
-  uint32_t spare_hosts = 0;     // Hosts beyond the voters: their replicas do not vote.
-  uint32_t ticks = 0;           // Until everything heals and the group must recover.
+  uint32_t spare_hosts = 0;  // Hosts beyond the voters: their replicas do not vote.
+  uint32_t ticks = 0;        // Until everything heals and the group must recover.
   uint32_t election_ticks = 10;
   uint32_t heartbeat_ticks = 2;
-  std::vector<Fault> faults;    // By at_tick.
+  std::vector<Fault> faults;  // By at_tick.
 
   uint32_t hosts() const { return shape.voters + spare_hosts; }
 };
@@ -78,6 +78,9 @@ struct FaultWeight {
 
 // (voters, super-majority) = (3,0), (4,1), (5,1) or (7,2), by the seed.
 Shape ShapeOf(uint64_t seed);
+
+// Puts `ticks` without a new fault into the middle of a plan.
+void InsertCalm(uint32_t ticks, Plan* plan);
 
 // Draws a plan's faults: `count` of them, kinds by weight, spread over [first_tick, last_tick] with
 // some close together, since bugs like company. Rollbacks are drawn only where shape allows them.

@@ -29,12 +29,12 @@ Plan RaftPlan(uint64_t seed) {
   plan.election_ticks = static_cast<uint32_t>(random.Between(4, 10));
   plan.heartbeat_ticks = static_cast<uint32_t>(random.Between(1, 2));
   const std::vector<FaultWeight> weights = {
-      {FaultKind::kCrash, 6},      {FaultKind::kPause, 5},     {FaultKind::kSlow, 3},
-      {FaultKind::kPartition, 8},  {FaultKind::kIsolate, 8},   {FaultKind::kCutOneWay, 8},
-      {FaultKind::kDeaf, 4},       {FaultKind::kLoss, 4},      {FaultKind::kDelay, 4},
-      {FaultKind::kReset, 4},      {FaultKind::kClockSkew, 3}, {FaultKind::kRelinquish, 6},
-      {FaultKind::kDemote, 3},     {FaultKind::kRemove, 3},    {FaultKind::kPromote, 3},
-      {FaultKind::kHostile, 4},    {FaultKind::kNonsense, 2},  {FaultKind::kSnapshot, 16},
+      {FaultKind::kCrash, 6},     {FaultKind::kPause, 5},     {FaultKind::kSlow, 3},
+      {FaultKind::kPartition, 8}, {FaultKind::kIsolate, 8},   {FaultKind::kCutOneWay, 8},
+      {FaultKind::kDeaf, 4},      {FaultKind::kLoss, 4},      {FaultKind::kDelay, 4},
+      {FaultKind::kReset, 4},     {FaultKind::kClockSkew, 3}, {FaultKind::kRelinquish, 6},
+      {FaultKind::kDemote, 3},    {FaultKind::kRemove, 3},    {FaultKind::kPromote, 3},
+      {FaultKind::kHostile, 4},   {FaultKind::kNonsense, 2},  {FaultKind::kSnapshot, 16},
       {FaultKind::kRollback, 12},
   };
   const uint32_t settled = 20 * plan.hosts();
@@ -198,8 +198,8 @@ void RaftWorld::Heal(size_t at) {
     if (member.voting && (silent || member.rolled_back)) {
       if (Change(at, raft::ChangeKind::kDemote, *NumberOf(member.id), false)) return;
     }
-    if (!member.voting && (member.silent_ticks > kMembershipTimeoutElections * election ||
-                           member.rolled_back)) {
+    if (!member.voting &&
+        (member.silent_ticks > kMembershipTimeoutElections * election || member.rolled_back)) {
       if (Change(at, raft::ChangeKind::kRemove, *NumberOf(member.id), false)) return;
     }
   }
@@ -226,12 +226,12 @@ void RaftWorld::Load() {
     if (!position.ok()) break;
     ++next_proposal_;
     ++statistics_.proposals;
-    verdict_->Event("r" + std::to_string(leader->number) + " proposal " +
-                    std::to_string(proposal) + " at " + std::to_string(position->index) + "." +
+    verdict_->Event("r" + std::to_string(leader->number) + " proposal " + std::to_string(proposal) +
+                    " at " + std::to_string(position->index) + "." +
                     std::to_string(position->term));
     if (watches_.size() < kMaxWatches) {
-      watches_.push_back(Watch{proposal, random_.PerMille(500) ? leader->number
-                                                               : random_.Pick(replicas),
+      watches_.push_back(Watch{proposal,
+                               random_.PerMille(500) ? leader->number : random_.Pick(replicas),
                                *position, now_ + 50 * plan_.election_ticks * kUnitsPerTick});
     }
   }

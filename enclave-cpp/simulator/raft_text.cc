@@ -21,7 +21,8 @@ std::string Text(const raft::AppendRequest& m) {
     text += " +" + At({entry.index, entry.term, entry.hash});
     if (entry.kind == raft::EntryKind::kMembership) text += "M";
   }
-  text += " promise " + std::to_string(m.promise_index) + " commit " + std::to_string(m.commit_index);
+  text +=
+      " promise " + std::to_string(m.promise_index) + " commit " + std::to_string(m.commit_index);
   if (m.entries_dropped) text += " dropped";
   if (!m.wants_answer) text += " news";
   return text;
@@ -32,8 +33,8 @@ std::string Text(const raft::AppendAnswer& m) {
          std::to_string(m.promise_index);
 }
 std::string Text(const raft::VoteRequest& m) {
-  return std::string(m.pre_vote ? "pre-vote?" : "vote?") + " t" + std::to_string(m.term) + " last " +
-         At(m.last) + " proof " + At(m.proof) + " promise " + At(m.promise) +
+  return std::string(m.pre_vote ? "pre-vote?" : "vote?") + " t" + std::to_string(m.term) +
+         " last " + At(m.last) + " proof " + At(m.proof) + " promise " + At(m.promise) +
          (m.ordered_by_leader ? " ordered" : "");
 }
 std::string Text(const raft::VoteAnswer& m) {

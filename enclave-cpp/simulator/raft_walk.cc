@@ -62,13 +62,14 @@ RaftWalk::RaftWalk(const Plan& plan, Verdict* verdict)
   raft::Membership membership = raft::Membership::Of(IdOf(0));
   for (size_t at = 1; at < size(); ++at) {
     membership = *membership.After(raft::ChangeKind::kAdd, IdOf(at));
-    if (at < plan.shape.voters) membership = *membership.After(raft::ChangeKind::kPromote, IdOf(at));
+    if (at < plan.shape.voters)
+      membership = *membership.After(raft::ChangeKind::kPromote, IdOf(at));
   }
-  const raft::Hash hash = raft::ChainHash(raft::Hash{}, raft::EntryKind::kMembership, 1, 0,
-                                          membership.Encode());
+  const raft::Hash hash =
+      raft::ChainHash(raft::Hash{}, raft::EntryKind::kMembership, 1, 0, membership.Encode());
   for (size_t at = 0; at < size(); ++at) {
-    Result<raft::Raft> raft = raft::Raft::Join(options, IdOf(at), raft::Position{1, 0, hash},
-                                               membership, 1, random);
+    Result<raft::Raft> raft =
+        raft::Raft::Join(options, IdOf(at), raft::Position{1, 0, hash}, membership, 1, random);
     SVR2_CHECK(raft.ok());
     replicas_[at].raft = std::move(*raft);
   }
@@ -217,9 +218,8 @@ void RaftWalk::Change(Random* random) {
   raft::Raft* const raft = &*replicas_[*leader].raft;
   const raft::PeerId target = IdOf(random->Below(size()));
   if (random->PerMille(300)) {
-    const Status status = raft->TransferLeadership(random->PerMille(500)
-                                                       ? std::nullopt
-                                                       : std::make_optional(target));
+    const Status status =
+        raft->TransferLeadership(random->PerMille(500) ? std::nullopt : std::make_optional(target));
     if (status.ok()) verdict_->Event(Name(*leader) + " hands over");
   } else {
     const auto kind = static_cast<raft::ChangeKind>(random->Below(random->PerMille(100) ? 4 : 3));
@@ -440,7 +440,8 @@ bool RaftWalk::MustRecover(std::optional<size_t> without) const {
     size_t alive = 0;
     for (const raft::Member& member : membership.members()) {
       const size_t at = At(member.id);
-      if (member.voting && at != without && replicas_[at].raft.has_value() && !IsVictim(at)) ++alive;
+      if (member.voting && at != without && replicas_[at].raft.has_value() && !IsVictim(at))
+        ++alive;
     }
     return membership.voters() >= plan_.shape.min_voters &&
            alive >= raft::QuorumSize(membership.voters(), plan_.shape.super_majority);

@@ -161,8 +161,7 @@ void RaftWorld::Transmit(Envelope envelope) {
   const size_t to = host_of_number_[envelope.to];
   if (from == to) return;
   bool lost = false;
-  const std::optional<uint64_t> when =
-      network_.Send(from, to, now_, std::move(envelope), &lost);
+  const std::optional<uint64_t> when = network_.Send(from, to, now_, std::move(envelope), &lost);
   if (lost) Lost(from, to);
   if (when.has_value()) events_.Add(*when, EventKind::kLink, from, to);
 }
@@ -204,8 +203,8 @@ void RaftWorld::Deliver(size_t to, const Envelope& envelope) {
       if (replica->number < envelope.from && session.asked != 0) return;  // Ours wins.
       session = Session();
       session.id = ++next_session_;
-      Envelope answer{replica->number, envelope.from, EnvelopeKind::kSynAck, envelope.session,
-                      session.id, raft::Message()};
+      Envelope answer{replica->number,  envelope.from, EnvelopeKind::kSynAck,
+                      envelope.session, session.id,    raft::Message()};
       Transmit(std::move(answer));
       replica->raft.PeerConnected(IdOf(envelope.from));
       break;

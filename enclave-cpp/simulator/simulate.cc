@@ -4,12 +4,14 @@
 //
 //   simulate [--level=core|raft|walk] [--first-seed=N] [--seeds=N] [--trace] [--keep=1,2,5]
 //   [--ticks=N]
-//            [--must-fail] [--keep-going]
+//            [--calm=N] [--must-fail] [--keep-going]
 //
 // --keep names the faults of the plan that are kept, by their number in the list; --ticks cuts the
-// plan: together they are what a failure prints for its shrunk form. --must-fail turns the result
-// around, for planted bugs: it ends well with the first seed that fails. --keep-going runs all
-// seeds, names each that fails and shrinks none.
+// plan: together they are what a failure prints for its shrunk form. --calm puts so many ticks
+// without a fault into the middle of the plan: memories that come back then are old, logs have
+// rolled on, evidence has been made anew. --must-fail turns the result around, for planted bugs: it
+// ends well with the first seed that fails. --keep-going runs all seeds, names each that fails and
+// shrinks none.
 
 #include <unistd.h>
 
@@ -42,6 +44,7 @@ struct Arguments {
   bool keep_given = false;
   std::vector<size_t> keep;
   uint32_t ticks = 0;
+  uint32_t calm_ticks = 0;
 };
 
 bool Value(const char* argument, const char* name, std::string* value) {
@@ -63,6 +66,8 @@ bool Parse(int count, char** arguments, Arguments* parsed) {
       parsed->seeds = std::strtoull(value.c_str(), nullptr, 10);
     } else if (Value(arguments[i], "--ticks", &value)) {
       parsed->ticks = static_cast<uint32_t>(std::strtoul(value.c_str(), nullptr, 10));
+    } else if (Value(arguments[i], "--calm", &value)) {
+      parsed->calm_ticks = static_cast<uint32_t>(std::strtoul(value.c_str(), nullptr, 10));
     } else if (Value(arguments[i], "--keep", &value)) {
       parsed->keep_given = true;
       for (const char* at = value.c_str(); *at != '\0';) {
@@ -88,24 +93,30 @@ bool SameFault(const Fault& a, const Fault& b) {
   return a.at_tick == b.at_tick && a.random == b.random;
 }
 
+std::string CommandOf(const Arguments& arguments, const Level& level, const Plan& plan) {
+  std::string command =
+      arguments.program + " --level=" + level.name + " --first-seed=" + std::to_string(plan.seed);
+  if (arguments.calm_ticks > 0) command += " --calm=" + std::to_string(arguments.calm_ticks);
+  return command;
+}
+
 // How to run a shrunk plan again, with its story.
-std::string CommandOf(const std::string& program, const Level& level, const Plan& full,
+std::string CommandOf(const Arguments& arguments, const Level& level, const Plan& full,
                       const Plan& shrunk) {
   std::string keep;
   for (size_t i = 0, j = 0; i < full.faults.size() && j < shrunk.faults.size(); ++i) {
     if (!SameFault(full.faults[i], shrunk.faults[j])) continue;
     keep += (j++ > 0 ? "," : "") + std::to_string(i);
   }
-  return program + " --level=" + level.name + " --first-seed=" + std::to_string(full.seed) +
-         " --ticks=" + std::to_string(shrunk.ticks) + " --keep=" + keep + " --trace";
+  return CommandOf(arguments, level, full) + " --ticks=" + std::to_string(shrunk.ticks) +
+         " --keep=" + keep + " --trace";
 }
 
-void ReportFailure(const std::string& program, const Level& level, const Plan& plan,
+void ReportFailure(const Arguments& arguments, const Level& level, const Plan& plan,
                    const Verdict& verdict) {
   std::printf("FAILED seed %llu: %s: %s\n", static_cast<unsigned long long>(plan.seed),
               verdict.checker().c_str(), verdict.text().c_str());
-  std::printf("  replay: %s --level=%s --first-seed=%llu --trace\n", program.c_str(), level.name,
-              static_cast<unsigned long long>(plan.seed));
+  std::printf("  replay: %s --trace\n", CommandOf(arguments, level, plan).c_str());
   const Plan shrunk = Shrink(
       plan,
       [&](const Plan& candidate) {
@@ -116,7 +127,7 @@ void ReportFailure(const std::string& program, const Level& level, const Plan& p
       level.shrink_runs);
   std::printf("  shrunk to %zu of %zu faults, %u of %u ticks:\n  %s\n", shrunk.faults.size(),
               plan.faults.size(), shrunk.ticks, plan.ticks,
-              CommandOf(program, level, plan, shrunk).c_str());
+              CommandOf(arguments, level, plan, shrunk).c_str());
   for (const Fault& fault : shrunk.faults) {
     std::printf("    tick %u: %s\n", fault.at_tick, Describe(fault).c_str());
   }
@@ -124,6 +135,7 @@ void ReportFailure(const std::string& program, const Level& level, const Plan& p
 
 Plan PlanOf(const Level& level, const Arguments& arguments, uint64_t seed) {
   Plan plan = level.plan(seed);
+  InsertCalm(arguments.calm_ticks, &plan);
   if (arguments.keep_given) {
     std::vector<Fault> kept;
     for (const size_t at : arguments.keep) {
@@ -164,13 +176,13 @@ int Run(const Arguments& arguments) {
   const bool shrinks =
       !arguments.keep_given && arguments.ticks == 0 && !arguments.trace && !arguments.keep_going;
   const std::clock_t begin = std::clock();
-  Totals totals;
+  Tally tally;
   uint64_t failed = 0;
   for (uint64_t i = 0; i < arguments.seeds && (failed == 0 || arguments.keep_going); ++i) {
     const Plan plan = PlanOf(*level, arguments, arguments.first_seed + i);
     Verdict verdict(arguments.trace);
     running_seed = plan.seed;
-    Add(level->run(plan, &verdict), &totals);
+    tally.Add(level->run(plan, &verdict));
     if (!verdict.failed()) continue;
     ++failed;
     if (arguments.must_fail) {
@@ -179,7 +191,7 @@ int Run(const Arguments& arguments) {
       return 0;
     }
     if (shrinks) {
-      ReportFailure(arguments.program, *level, plan, verdict);
+      ReportFailure(arguments, *level, plan, verdict);
     } else {
       std::printf("FAILED seed %llu: %s: %s\n", static_cast<unsigned long long>(plan.seed),
                   verdict.checker().c_str(), verdict.text().c_str());
@@ -191,8 +203,7 @@ int Run(const Arguments& arguments) {
                 level->name, static_cast<unsigned long long>(arguments.seeds - failed),
                 static_cast<unsigned long long>(arguments.seeds),
                 static_cast<unsigned long long>(arguments.first_seed),
-                1000 * seconds / static_cast<double>(arguments.seeds),
-                Describe(totals, arguments.seeds).c_str());
+                1000 * seconds / static_cast<double>(arguments.seeds), tally.Describe().c_str());
   }
   if (arguments.must_fail) return 1;
   PrintResult(*level, arguments, failed);
