@@ -152,12 +152,14 @@ bool Core::EvidenceTooOld(peers::Peer& peer, uint64_t now_seconds) {
   return now_seconds > verified && now_seconds - verified > settings_.group.attestation_timeout();
 }
 
-// Between members the lower id initiates; a joiner may always.
+// Between members the lower id initiates. A joiner may always, and a member that hears no leader:
+// others may have removed it while it was away, and wait for nobody.
 void Core::ConnectMembers(const std::vector<raft::Member>& members, uint64_t now, Call* call) {
   bool member = false;
   for (const raft::Member& entry : members) member |= entry.id == peer_id();
+  const bool waits = member && replica_.HearsLeader();
   for (const raft::Member& entry : members) {
-    if (entry.id == peer_id() || (member && entry.id < peer_id()) || IsConnected(entry.id)) {
+    if (entry.id == peer_id() || (waits && entry.id < peer_id()) || IsConnected(entry.id)) {
       continue;
     }
     {

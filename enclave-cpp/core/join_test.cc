@@ -190,6 +190,26 @@ TEST(JoinTest, ASilentVoterIsDemotedOnceAReplacementVotes) {
   EXPECT_EQ(group.Voters(leader), 3u);
 }
 
+// A host that was frozen for so long that its replica was removed gets to know it, and can start
+// another. Whatever its id is, and so who connects to whom.
+TEST(JoinTest, AReplicaThatMissedItsRemovalStopsWhenItReturns) {
+  TestGroup group;
+  group.Form(3);
+  for (int round = 0; round < 3; ++round) {
+    const size_t leader = *group.Leader();
+    const size_t away = group.FollowerOf(leader);
+    group.Pause(away, true);
+    const size_t joiner = group.Join();
+    ASSERT_TRUE(group.TickUntil([&] { return group.host(joiner).GetStatus().voting(); }));
+    ASSERT_TRUE(
+        group.TickUntil([&] { return group.host(leader).GetStatus().members_size() == 3; }, 2000));
+    group.Pause(away, false);
+    EXPECT_TRUE(group.TickUntil([&] { return group.host(away).stopped().has_value(); }));
+    EXPECT_EQ(group.host(away).stopped(), proto::ERROR_RAFT_REMOVED);
+    group.Kill(away);
+  }
+}
+
 TEST(JoinTest, ADeadLeaderIsDemotedOnceAReplacementVotes) {
   TestGroup group;
   group.Form(3);

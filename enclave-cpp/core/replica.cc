@@ -269,6 +269,11 @@ std::vector<raft::Member> Replica::Members() {
   return group_->raft.membership().members();
 }
 
+bool Replica::HearsLeader() {
+  util::MutexLock lock(&mutex_);
+  return group_ != nullptr && group_->raft.leader().has_value();
+}
+
 Snapshot Replica::TakeSnapshot() {
   util::MutexLock lock(&mutex_);
   Snapshot out;

@@ -252,6 +252,9 @@ class Replica {
   // Members of the group, committed or not; empty without one.
   std::vector<raft::Member> Members() SVR2_EXCLUDES(mutex_);
 
+  // Some leader was heard within the election timeout. False without a group.
+  bool HearsLeader() SVR2_EXCLUDES(mutex_);
+
   Snapshot TakeSnapshot() SVR2_EXCLUDES(mutex_);
 
  private:

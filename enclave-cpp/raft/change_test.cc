@@ -113,6 +113,73 @@ TEST(RaftChangeTest, ARemovedMemberGetsNothingAfterItsRemoval) {
   EXPECT_EQ(group[4].stopped(), proto::ERROR_RAFT_REMOVED);
 }
 
+// Removed while it was away, voting or not: nobody sends it anything any more. It asks, and is
+// told.
+TEST(RaftChangeTest, AReplicaThatMissedItsRemovalIsTold) {
+  for (const bool knows_demotion : {true, false}) {
+    TestGroup group(GroupOf(3), 4);
+    group.Elect(1);
+    if (!knows_demotion) group.Isolate(4);
+    ASSERT_TRUE(group[1].ChangeMembership(ChangeKind::kDemote, TestPeer(4), false).ok());
+    group.Run();
+    ASSERT_EQ(group[4].is_voter(), !knows_demotion);
+    group.Isolate(4);
+    ASSERT_TRUE(group[1].ChangeMembership(ChangeKind::kRemove, TestPeer(4), false).ok());
+    group.Run();
+    group.Tick(50);
+    ASSERT_FALSE(group[4].stopped().has_value());
+    const uint64_t term = group[1].term();
+    group.Heal();
+    for (int i = 0; i < 50 && !group[4].stopped().has_value(); ++i) group.Tick();
+    EXPECT_EQ(group[4].stopped(), proto::ERROR_RAFT_REMOVED);
+    EXPECT_TRUE(group[1].is_leader());
+    EXPECT_EQ(group[1].term(), term);
+  }
+}
+
+// Only a committed removal is told: another leader could still undo it.
+TEST(RaftChangeTest, ARemovalThatIsNotCommittedIsNotTold) {
+  TestGroup group(GroupOf(3), 4);
+  group.Elect(1);
+  group.ConnectOnly({1, 4});
+  ASSERT_TRUE(group[1].ChangeMembership(ChangeKind::kRemove, TestPeer(4), false).ok());
+  group.Take(1);
+  RaftTesting::ForgetLeader(&group[4]);
+  RaftTesting::Campaign(&group[4]);
+  group.Take(4);
+  group.Run();
+  for (const auto& one : group.delivered) {
+    EXPECT_FALSE(std::holds_alternative<Removed>(one.sent.message));
+  }
+  EXPECT_FALSE(group[4].stopped().has_value());
+}
+
+// What a removed replica asks for moves no terms and wins no votes.
+TEST(RaftChangeTest, ARemovedReplicaIsAnsweredNothingElse) {
+  TestGroup group(GroupOf(3), 4);
+  group.Elect(1);
+  ASSERT_TRUE(group[1].ChangeMembership(ChangeKind::kRemove, TestPeer(4), false).ok());
+  group.Run();
+  const uint64_t term = group[2].term();
+  VoteRequest vote;
+  vote.term = term + 7;
+  vote.last = group[1].last();
+  vote.promise = group[1].promise();
+  AppendAnswer answer;
+  answer.term = term + 7;
+  for (const Message& message : {Message(vote), Message(answer)}) {
+    for (const uint8_t asked : {uint8_t{1}, uint8_t{2}}) {
+      RaftTesting::ForgetLeader(&group[2]);
+      EXPECT_TRUE(group[asked].Step(TestPeer(4), message).ok());
+      const Output output = group[asked].TakeOutput();
+      ASSERT_EQ(output.messages.size(), 1u);
+      EXPECT_EQ(output.messages[0].to, TestPeer(4));
+      EXPECT_EQ(std::get<Removed>(output.messages[0].message).term, term);
+      EXPECT_EQ(group[asked].term(), term);
+    }
+  }
+}
+
 // Thesis 4.2.2: "a server that is not in its own latest configuration should still start new
 // elections". Found by the simulator (walk, seed 14099): the one voter with the longest log had
 // read there that it is none any more, refused the others, and asked for no votes itself.

@@ -72,11 +72,18 @@ bool Raft::MayLead() const {
 
 void Raft::Campaign() {
   leader_.reset();  // It was not heard for an election timeout.
-  if (!MayLead()) return;
   if (!DrawElectionTimeout().ok()) return;
+  if (!MayLead()) return ShowUp();
   SetRole(Role::kPreCandidate);
   ordered_by_leader_ = false;
   AskAll();
+}
+
+// A member without a vote cannot ask for any. Somebody may have removed it and tell it so.
+void Raft::ShowUp() {
+  for (const Member& member : membership().members()) {
+    if (member.voting && member.id != self_) Send(member.id, Announcement());
+  }
 }
 
 void Raft::BecomeCandidate(bool ordered_by_leader) {
@@ -262,6 +269,7 @@ void Raft::AnswerVote(const PeerId& to, const VoteRequest& request, bool granted
 
 Status Raft::On(const PeerId& from, const VoteRequest& request) {
   if (request.term == 0) return proto::ERROR_RAFT_MALFORMED_MESSAGE;
+  if (TellRemoved(from)) return Status::Ok();
   const uint64_t term_of_asker = request.pre_vote ? request.term - 1 : request.term;
   if (term_of_asker < term_) {
     AnswerVote(from, request, false);
@@ -284,9 +292,28 @@ Status Raft::On(const PeerId& from, const VoteRequest& request) {
   return Status::Ok();
 }
 
+// True when `id` was removed for good: what it asks for is not answered, its term means nothing.
+bool Raft::TellRemoved(const PeerId& id) {
+  const MembershipAt& committed = memberships_.front();
+  if (committed.index > commit_ || !committed.membership.WasRemoved(id)) return false;
+  if (RemovedIdsHold(committed)) {
+    Send(id, Removed{term_});
+  } else {
+    Stop(proto::ERROR_INTEGRITY_MISMATCH);
+  }
+  return true;
+}
+
+// Ids do not come back: however old the message, it stays true. Whoever leads has our promises no
+// more, nor counts them.
+Status Raft::On(const PeerId& /*from*/, const Removed& /*news*/) {
+  Stop(proto::ERROR_RAFT_REMOVED);
+  return proto::ERROR_RAFT_REMOVED;
+}
+
 Status Raft::On(const PeerId& from, const TimeoutNow& order) {
   if (order.term < term_) {
-    Send(from, AppendAnswer{term_, 0, false, log_.last(), 0});
+    Send(from, Announcement());
     return Status::Ok();
   }
   if (order.term > term_) AdoptTerm(order.term);

@@ -93,6 +93,9 @@ bool Raft::IsRolledBack(const PeerId& id) const {
 }
 
 Status Raft::On(const PeerId& from, const AppendAnswer& answer) {
+  // Answers on their way while it left are no questions.
+  const bool asks = answer.round == 0 || FindProgress(from) == nullptr;
+  if (asks && TellRemoved(from)) return Status::Ok();
   if (answer.term > term_) AdoptTerm(answer.term);
   if (stopped_.has_value()) return *stopped_;
   if (answer.term < term_) return Status::Ok();  // From before; its sender knows our term by now.
@@ -105,6 +108,8 @@ Status Raft::On(const PeerId& from, const AppendAnswer& answer) {
     Stop(proto::ERROR_RAFT_ROLLED_BACK);
     return proto::ERROR_RAFT_ROLLED_BACK;
   }
+  // It answers nothing that was asked: a member that was not heard for long shows up.
+  if (!answer.accepted && answer.round == 0) return Status::Ok();
   Progress* const progress = FindProgress(from);
   if (progress == nullptr || answer.round <= progress->answered_round ||
       answer.round > progress->sent_round) {

@@ -84,7 +84,14 @@ struct TimeoutNow {
   uint64_t term = 0;
 };
 
-using Message = std::variant<AppendRequest, AppendAnswer, VoteRequest, VoteAnswer, TimeoutNow>;
+// Member to a replica that still asks though a committed membership has removed it: it was away,
+// and nobody sends it entries any more. It stops.
+struct Removed {
+  uint64_t term = 0;
+};
+
+using Message =
+    std::variant<AppendRequest, AppendAnswer, VoteRequest, VoteAnswer, TimeoutNow, Removed>;
 
 }  // namespace svr2::raft
 

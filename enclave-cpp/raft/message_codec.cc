@@ -20,6 +20,7 @@ enum class MessageKind : uint8_t {
   kVoteRequest = 3,
   kVoteAnswer = 4,
   kTimeoutNow = 5,
+  kRemoved = 6,
 };
 
 constexpr size_t kPositionBytes = 8 + 8 + 32;
@@ -29,6 +30,7 @@ constexpr size_t kAppendAnswerBytes = 1 + 3 * 8 + 1 + kPositionBytes;
 constexpr size_t kVoteRequestBytes = 1 + 8 + 1 + 16 + 8 + 3 * kPositionBytes;
 constexpr size_t kVoteAnswerBytes = 1 + 8 + 1 + 16 + kPositionBytes + 8;
 constexpr size_t kTimeoutNowBytes = 1 + 8;
+constexpr size_t kRemovedBytes = 1 + 8;
 
 // Flags share a byte.
 constexpr uint8_t kFirstFlag = 1;
@@ -154,6 +156,7 @@ size_t SizeOf(const AppendAnswer&) { return kAppendAnswerBytes; }
 size_t SizeOf(const VoteRequest&) { return kVoteRequestBytes; }
 size_t SizeOf(const VoteAnswer&) { return kVoteAnswerBytes; }
 size_t SizeOf(const TimeoutNow&) { return kTimeoutNowBytes; }
+size_t SizeOf(const Removed&) { return kRemovedBytes; }
 
 EntryView ViewOf(const Entry& entry) {
   return EntryView{entry.index, entry.term, entry.kind, entry.hash, util::View(entry.payload)};
@@ -198,6 +201,10 @@ void Write(const VoteAnswer& message, Writer* out) {
 }
 void Write(const TimeoutNow& message, Writer* out) {
   out->Kind(MessageKind::kTimeoutNow);
+  out->Number(message.term);
+}
+void Write(const Removed& message, Writer* out) {
+  out->Kind(MessageKind::kRemoved);
   out->Number(message.term);
 }
 
@@ -281,6 +288,9 @@ Result<Message> DecodeMessage(util::ByteView bytes) {
       break;
     case MessageKind::kTimeoutNow:
       message = TimeoutNow{in.Number()};
+      break;
+    case MessageKind::kRemoved:
+      message = Removed{in.Number()};
       break;
     default:
       in.Fail();

@@ -36,7 +36,7 @@ class Maker {
     return entry;
   }
   Message OneMessage() {
-    switch (random_() % 5) {
+    switch (random_() % 6) {
       case 0: {
         AppendRequest message{Number(), Number(), At(),   Number(), Number(),
                               Number(), Flag(),   Flag(), {}};
@@ -49,8 +49,10 @@ class Maker {
         return VoteRequest{Number(), Flag(), Flag(), Array<16>(), At(), At(), At()};
       case 3:
         return VoteAnswer{Number(), Flag(), Flag(), Array<16>(), At(), Number()};
-      default:
+      case 4:
         return TimeoutNow{Number()};
+      default:
+        return Removed{Number()};
     }
   }
   std::mt19937_64& random() { return random_; }

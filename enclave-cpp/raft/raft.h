@@ -301,6 +301,8 @@ class Raft {
   void BecomeFollower();
   void StepDown();
   void Campaign();
+  void ShowUp();
+  AppendAnswer Announcement() const { return AppendAnswer{term_, 0, false, log_.last(), 0}; }
   void BecomeCandidate(bool ordered_by_leader);
   void BecomeLeader();
   void CheckQuorum();
@@ -317,6 +319,8 @@ class Raft {
   Status On(const PeerId& from, const VoteRequest& request);
   Status On(const PeerId& from, const VoteAnswer& answer);
   Status On(const PeerId& from, const TimeoutNow& order);
+  bool TellRemoved(const PeerId& id);
+  Status On(const PeerId& from, const Removed& news);
 
   // follower.cc
   struct Checked;

@@ -79,6 +79,9 @@ struct Describe {
   std::string operator()(const TimeoutNow& m) const {
     return "campaign now, term " + std::to_string(m.term);
   }
+  std::string operator()(const Removed& m) const {
+    return "you were removed, term " + std::to_string(m.term);
+  }
 };
 
 std::string Name(uint8_t number) { return "r" + std::to_string(number); }
@@ -89,6 +92,7 @@ Message MessageOf(const std::string& kind) {
   if (kind == "vote") return VoteRequest{};
   if (kind == "vote-answer") return VoteAnswer{};
   if (kind == "timeout-now") return TimeoutNow{};
+  if (kind == "removed") return Removed{};
   throw std::invalid_argument("no such message: " + kind);
 }
 

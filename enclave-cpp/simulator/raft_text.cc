@@ -42,6 +42,7 @@ std::string Text(const raft::VoteAnswer& m) {
          std::to_string(m.term) + " promise " + std::to_string(m.promise_index);
 }
 std::string Text(const raft::TimeoutNow& m) { return "timeout-now t" + std::to_string(m.term); }
+std::string Text(const raft::Removed& m) { return "removed t" + std::to_string(m.term); }
 
 }  // namespace
 
