@@ -85,10 +85,15 @@ test-slow: setup-test
 clang:
 	@$(MAKE) --no-print-directory -C enclave-cpp -j$(JOBS) CXX=clang++ check
 	@$(MAKE) --no-print-directory -C jni -j$(JOBS) CXX=clang++ check
+# Mutated inputs keep one core busy for minutes, while the other compiles for the next sanitizer.
+FUZZ_LOG := build/fuzz.log
 sanitizers:
-	@$(MAKE) --no-print-directory -C enclave-cpp -j$(JOBS) CXX=clang++ SAN=address check fuzz
+	@mkdir -p build
+	@$(MAKE) --no-print-directory -C enclave-cpp -j$(JOBS) CXX=clang++ SAN=address check fuzz-programs
 	@$(MAKE) --no-print-directory -C jni -j$(JOBS) CXX=clang++ SAN=address check
-	@$(MAKE) --no-print-directory -C enclave-cpp -j$(JOBS) CXX=clang++ SAN=thread check
+	@status=0; $(MAKE) --no-print-directory -C enclave-cpp CXX=clang++ fuzz >$(FUZZ_LOG) 2>&1 & fuzz=$$!; \
+	$(MAKE) --no-print-directory -C enclave-cpp -j$(JOBS) CXX=clang++ SAN=thread check || status=$$?; \
+	wait $$fuzz || status=$$?; cat $(FUZZ_LOG); exit $$status
 	@$(MAKE) --no-print-directory -C jni -j$(JOBS) CXX=clang++ SAN=thread check
 
 # Three hosts as processes, under load. SEED=… repeats a run's choices (not its timing).
