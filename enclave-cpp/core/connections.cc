@@ -11,6 +11,7 @@
 #include "attestation/own_evidence.h"
 #include "core/call.h"
 #include "core/core.h"
+#include "core/oneof.h"
 
 namespace svr2::core {
 
@@ -175,18 +176,19 @@ void Core::ConnectMembers(const std::vector<raft::Member>& members, uint64_t now
 // Our clock, and our evidence where the peer has not got the newest.
 void Core::SendTimestamp(const std::shared_ptr<peers::Peer>& peer, uint64_t now, Call* call) {
   proto::PeerRequest ask;
+  proto::Timestamp* const timestamp = SetMember(&ask, &proto::PeerRequest::set_allocated_timestamp);
   {
     util::MutexLock lock(&links_mutex_);
     Link& link = links_[peer->id()];
     if (now < link.next_timestamp_tick) return;
     link.next_timestamp_tick = now + kTimestampIntervalTicks;
     if (peer_evidence_ != nullptr && link.evidence_version != peer_evidence_version_) {
-      ask.mutable_timestamp()->set_evidence(peer_evidence_->evidence);
-      ask.mutable_timestamp()->set_endorsements(peer_evidence_->endorsements);
+      timestamp->set_evidence(peer_evidence_->evidence);
+      timestamp->set_endorsements(peer_evidence_->endorsements);
       link.evidence_version = peer_evidence_version_;
     }
   }
-  ask.mutable_timestamp()->set_unix_time_ms(own_unix_ms_.load(std::memory_order_relaxed));
+  timestamp->set_unix_time_ms(own_unix_ms_.load(std::memory_order_relaxed));
   metrics_.CountError(Ask(peer->id(), std::move(ask), util::SecretBytes(), 0, call).error());
 }
 
@@ -201,7 +203,7 @@ void Core::TakeTimestamp(const Asker& asker, const proto::Timestamp& timestamp, 
   }
   replica_.SetPeerClock(peer->id(), timestamp.unix_time_ms());
   proto::PeerReply reply;
-  reply.mutable_timestamp();
+  SetMember(&reply, &proto::PeerReply::set_allocated_timestamp);
   Answer(asker, std::move(reply), util::SecretBytes(), call);
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/call.h"
 #include "core/core.h"
+#include "core/oneof.h"
 
 namespace svr2::core {
 
@@ -81,7 +82,7 @@ void Core::ChangeMembership(uint64_t id, const proto::ChangeMembershipRequest& r
   const std::optional<raft::PeerId> leader = replica_.Leader(&is_leader);
   if (!is_leader) {
     proto::PeerRequest ask;
-    *ask.mutable_change_membership() = request;
+    *SetMember(&ask, &proto::PeerRequest::set_allocated_change_membership) = request;
     return AskLeader(leader, std::move(ask), id, call);
   }
   Outcome outcome;
@@ -97,7 +98,7 @@ void Core::RaiseMinimums(uint64_t id, const proto::RaiseMinimumsRequest& request
   const std::optional<raft::PeerId> leader = replica_.Leader(&is_leader);
   if (!is_leader) {
     proto::PeerRequest ask;
-    *ask.mutable_raise_minimums() = request;
+    *SetMember(&ask, &proto::PeerRequest::set_allocated_raise_minimums) = request;
     return AskLeader(leader, std::move(ask), id, call);
   }
   const Result<raft::Position> position = RaiseMinimumsAsLeader(request, call);
@@ -192,7 +193,7 @@ void Core::PingPeer(uint64_t id, const proto::PingPeerRequest& request, Call* ca
   const std::optional<raft::PeerId> peer_id = ToPeerId(request.peer_id());
   if (!peer_id.has_value()) return void(AddReply(id, proto::ERROR_CORE_MALFORMED_ID, call));
   proto::PeerRequest ask;
-  ask.mutable_ping();
+  SetMember(&ask, &proto::PeerRequest::set_allocated_ping);
   const Status asked = Ask(*peer_id, std::move(ask), util::SecretBytes(), id, call);
   if (!asked.ok()) AddReply(id, asked.error(), call);
 }

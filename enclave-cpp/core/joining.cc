@@ -6,6 +6,7 @@
 
 #include "core/call.h"
 #include "core/core.h"
+#include "core/oneof.h"
 
 namespace svr2::core {
 
@@ -95,12 +96,12 @@ void Core::PerformJoin(const JoinAction& action, Call* call) {
     }
     case Kind::kGetGroup: {
       proto::PeerRequest ask;
-      ask.mutable_get_group();
+      SetMember(&ask, &proto::PeerRequest::set_allocated_get_group);
       return AskForJoin(action.peer, std::move(ask), call);
     }
     case Kind::kReplicate: {
       proto::PeerRequest ask;
-      ask.mutable_replicate_state();
+      SetMember(&ask, &proto::PeerRequest::set_allocated_replicate_state);
       return AskForJoin(action.peer, std::move(ask), call);
     }
     case Kind::kAbandon: {
@@ -110,15 +111,17 @@ void Core::PerformJoin(const JoinAction& action, Call* call) {
     }
     case Kind::kCompare: {
       proto::PeerRequest ask;
-      ask.mutable_compare_digest()->set_index(replica_.TakeSnapshot().applied_index);
+      SetMember(&ask, &proto::PeerRequest::set_allocated_compare_digest)
+          ->set_index(replica_.TakeSnapshot().applied_index);
       return AskForJoin(action.peer, std::move(ask), call);
     }
     case Kind::kCompared:
       return replica_.SetCompared();
     case Kind::kAskMembership: {
       proto::PeerRequest ask;
-      ask.mutable_change_membership()->set_kind(proto::MEMBERSHIP_CHANGE_ADD);
-      ask.mutable_change_membership()->set_peer_id(peer_id().data(), peer_id().size());
+      auto* const change = SetMember(&ask, &proto::PeerRequest::set_allocated_change_membership);
+      change->set_kind(proto::MEMBERSHIP_CHANGE_ADD);
+      change->set_peer_id(peer_id().data(), peer_id().size());
       return AskForJoin(action.peer, std::move(ask), call);
     }
     case Kind::kDone:
@@ -259,7 +262,8 @@ void Core::TakePush(const Asker& asker, const proto::StatePush& push, util::Byte
   Deliver(&outcome, call);
   proto::PeerReply reply;
   reply.set_error(status.error());
-  if (status.ok()) reply.mutable_state_push()->set_rows(taken.rows);
+  if (status.ok())
+    SetMember(&reply, &proto::PeerReply::set_allocated_state_push)->set_rows(taken.rows);
   Answer(asker, std::move(reply), util::SecretBytes(), call);
   if (taken.loaded) {
     Log(proto::LOG_LEVEL_INFO, "loaded all rows of the group", call);
@@ -280,7 +284,7 @@ void Core::AnswerGroup(const Asker& asker, Call* call) {
   const Status status = !group.ok() ? group.status() : key.status();
   reply.set_error(status.error());
   if (status.ok()) {
-    proto::GroupAnswer* answer = reply.mutable_get_group();
+    proto::GroupAnswer* answer = SetMember(&reply, &proto::PeerReply::set_allocated_get_group);
     *answer->mutable_config() = *group;
     for (const raft::Member& member : replica_.Members()) {
       proto::MemberStatus* entry = answer->add_members();
@@ -298,8 +302,9 @@ void Core::AnswerDigest(const Asker& asker, uint64_t index, Call* call) {
   const Result<DigestAt> digest = replica_.DigestNear(index);
   reply.set_error(digest.error());
   if (digest.ok()) {
-    reply.mutable_compare_digest()->set_index(digest->index);
-    reply.mutable_compare_digest()->set_digest(digest->digest.data(), digest->digest.size());
+    auto* const answer = SetMember(&reply, &proto::PeerReply::set_allocated_compare_digest);
+    answer->set_index(digest->index);
+    answer->set_digest(digest->digest.data(), digest->digest.size());
   }
   Answer(asker, std::move(reply), util::SecretBytes(), call);
 }
@@ -314,7 +319,7 @@ void Core::PumpStreams(Call* call) {
     Deliver(&outcome, call);
     if (!more) return;
     proto::PeerRequest ask;
-    *ask.mutable_state_push() = std::move(push.head);
+    *SetMember(&ask, &proto::PeerRequest::set_allocated_state_push) = std::move(push.head);
     const Status asked = Ask(joiner, std::move(ask), std::move(push.attachment), 0, call);
     if (!asked.ok()) replica_.EndStream(joiner);
   }

@@ -433,21 +433,11 @@ void JoinWhileMemoryRunsOut(bool at_source, int message, int64_t n, GroupScene* 
   ExpectEqualHashes(group, 0, joiner);
 }
 
-// A message of protobuf's notes which member of a oneof it holds before it allocates it. When that
-// fails, its destructor frees what was in the union before: nothing with g++, which clears it,
-// anything with clang. Parsers lose members in the same way, as sanitizers notice.
-#if defined(__clang__) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kOneofsSurvive = false;
-#else
-constexpr bool kOneofsSurvive = true;
-#endif
-
 using GroupStory = std::function<void(bool, int, int64_t, GroupScene*)>;
 
 // Each allocation over each of the first messages, in turn, on either side.
 void FailEachAllocationInAGroup(const proto::EnclaveConfig& config, int messages,
                                 const GroupStory& story, bool first_side) {
-  if (!kOneofsSurvive) GTEST_SKIP() << "protobuf's oneofs do not survive a failed allocation here";
   int failures = 0;
   int stops = 0;
   for (int message = 0; message < messages; ++message) {

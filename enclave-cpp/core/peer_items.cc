@@ -9,6 +9,7 @@
 
 #include "core/call.h"
 #include "core/core.h"
+#include "core/oneof.h"
 #include "peers/frame.h"
 #include "raft/message_codec.h"
 
@@ -238,8 +239,8 @@ void Core::HandleFrame(const std::shared_ptr<peers::Peer>& peer, const peers::Re
 
 Status Core::TakeRequest(const std::shared_ptr<peers::Peer>& peer, const peers::Received& received,
                          const peers::FrameItem& item, Call* call) {
-  const Result<proto::PeerRequest> request = peers::ParseRequest(item);
-  if (!request.ok()) return request.status();
+  peers::ParsedHead<proto::PeerRequest> request;
+  SVR2_RETURN_IF_ERROR(peers::ParseRequest(item, &request));
   const Asker asker{peer, request->id(), received.epoch};
   if (received.attested.joins() && !AllowedToJoiner(*request, peer->id())) {
     AnswerError(asker, proto::ERROR_PEERS_NOT_ALLOWED, call);
@@ -251,8 +252,8 @@ Status Core::TakeRequest(const std::shared_ptr<peers::Peer>& peer, const peers::
 
 Status Core::TakeReply(const std::shared_ptr<peers::Peer>& peer, const peers::FrameItem& item,
                        Call* call) {
-  const Result<proto::PeerReply> reply = peers::ParseReply(item);
-  if (!reply.ok()) return reply.status();
+  peers::ParsedHead<proto::PeerReply> reply;
+  SVR2_RETURN_IF_ERROR(peers::ParseReply(item, &reply));
   const std::optional<PeerTransactions::Open> open = transactions_.Take(peer->id(), reply->id());
   if (!open.has_value()) {
     metrics_.Increment(proto::COUNTER_UNKNOWN_REPLIES);
@@ -273,14 +274,14 @@ void Core::HandlePeerRequest(const Asker& asker, const proto::PeerRequest& reque
   proto::PeerReply reply;
   switch (request.request_case()) {
     case proto::PeerRequest::kPing:
-      reply.mutable_ping();
+      SetMember(&reply, &proto::PeerReply::set_allocated_ping);
       return Answer(asker, std::move(reply), util::SecretBytes(), call);
     case proto::PeerRequest::kGetGroup:
       return AnswerGroup(asker, call);
     case proto::PeerRequest::kReplicateState: {
       const Status status = replica_.StartStream(peer->id());
       reply.set_error(status.error());
-      if (status.ok()) reply.mutable_replicate_state();
+      if (status.ok()) SetMember(&reply, &proto::PeerReply::set_allocated_replicate_state);
       Answer(asker, std::move(reply), util::SecretBytes(), call);
       return PumpStreams(call);
     }
@@ -293,7 +294,8 @@ void Core::HandlePeerRequest(const Asker& asker, const proto::PeerRequest& reque
       const Result<raft::Position> position =
           replica_.AppendForwarded(peer->id(), attachment, &outcome);
       reply.set_error(position.error());
-      if (position.ok()) FillPosition(*position, reply.mutable_forward_entry());
+      if (position.ok())
+        FillPosition(*position, SetMember(&reply, &proto::PeerReply::set_allocated_forward_entry));
       Answer(asker, std::move(reply), util::SecretBytes(), call);
       return Deliver(&outcome, call);
     }
@@ -302,7 +304,8 @@ void Core::HandlePeerRequest(const Asker& asker, const proto::PeerRequest& reque
     case proto::PeerRequest::kRaiseMinimums: {
       const Result<raft::Position> position = RaiseMinimumsAsLeader(request.raise_minimums(), call);
       reply.set_error(position.error());
-      if (position.ok()) FillPosition(*position, reply.mutable_raise_minimums());
+      if (position.ok())
+        FillPosition(*position, SetMember(&reply, &proto::PeerReply::set_allocated_raise_minimums));
       return Answer(asker, std::move(reply), util::SecretBytes(), call);
     }
     case proto::PeerRequest::kCompareDigest:
@@ -325,7 +328,8 @@ void Core::AnswerChange(const Asker& asker, const proto::ChangeMembershipRequest
       replica_.ChangeMembership(*kind, *subject, request.force(), &outcome);
   proto::PeerReply reply;
   reply.set_error(position.error());
-  if (position.ok()) FillPosition(*position, reply.mutable_change_membership());
+  if (position.ok())
+    FillPosition(*position, SetMember(&reply, &proto::PeerReply::set_allocated_change_membership));
   Answer(asker, std::move(reply), util::SecretBytes(), call);
   Deliver(&outcome, call);
 }
@@ -497,7 +501,7 @@ void Core::FailTransaction(const PeerTransactions::Open& open, Error error, Call
 // Sends an entry of our clients to the leader. What could not be sent was not applied.
 void Core::SendForward(Forward forward, Call* call) {
   proto::PeerRequest ask;
-  ask.mutable_forward_entry();
+  SetMember(&ask, &proto::PeerRequest::set_allocated_forward_entry);
   const Status asked =
       Ask(forward.leader, std::move(ask), std::move(forward.payload), forward.first_request, call);
   if (asked.ok()) return metrics_.Increment(proto::COUNTER_FORWARDS);

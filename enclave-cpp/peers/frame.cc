@@ -88,24 +88,22 @@ Result<FrameItem> FrameReader::Next() {
   return item;
 }
 
-Result<proto::PeerRequest> ParseRequest(const FrameItem& item) {
+Status ParseRequest(const FrameItem& item, ParsedHead<proto::PeerRequest>* request) {
   SVR2_CHECK(item.kind == ItemKind::kRequest);
-  proto::PeerRequest request;
-  SVR2_RETURN_IF_ERROR(ParseHead(item, &request));
-  if (request.request_case() == proto::PeerRequest::REQUEST_NOT_SET) {
+  SVR2_RETURN_IF_ERROR(ParseHead(item, &**request));
+  if ((*request)->request_case() == proto::PeerRequest::REQUEST_NOT_SET) {
     return proto::ERROR_PEERS_MALFORMED_MESSAGE;
   }
-  return request;
+  return Status::Ok();
 }
 
-Result<proto::PeerReply> ParseReply(const FrameItem& item) {
+Status ParseReply(const FrameItem& item, ParsedHead<proto::PeerReply>* reply) {
   SVR2_CHECK(item.kind == ItemKind::kReply);
-  proto::PeerReply reply;
-  SVR2_RETURN_IF_ERROR(ParseHead(item, &reply));
+  SVR2_RETURN_IF_ERROR(ParseHead(item, &**reply));
   // A refusal has no body, anything else one.
-  const bool has_body = reply.reply_case() != proto::PeerReply::REPLY_NOT_SET;
-  if (has_body != (reply.error() == proto::OK)) return proto::ERROR_PEERS_MALFORMED_MESSAGE;
-  return reply;
+  const bool has_body = (*reply)->reply_case() != proto::PeerReply::REPLY_NOT_SET;
+  if (has_body != ((*reply)->error() == proto::OK)) return proto::ERROR_PEERS_MALFORMED_MESSAGE;
+  return Status::Ok();
 }
 
 }  // namespace svr2::peers

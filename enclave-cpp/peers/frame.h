@@ -9,6 +9,8 @@
 #ifndef SVR2_PEERS_FRAME_H_
 #define SVR2_PEERS_FRAME_H_
 
+#include <google/protobuf/arena.h>
+
 #include <cstddef>
 #include <cstdint>
 
@@ -67,10 +69,31 @@ class FrameReader {
   util::ByteView rest_;
 };
 
+// Where a head is parsed to. It lies on an arena: the destructor of a message on the heap is not
+// safe when memory ran out while a member of a oneof was made (core/oneof.h). Neither copyable nor
+// movable.
+template <typename Message>
+class ParsedHead {
+ public:
+  ParsedHead()
+      : arena_(block_, sizeof(block_)),
+        message_(google::protobuf::Arena::CreateMessage<Message>(&arena_)) {}
+  ParsedHead(const ParsedHead&) = delete;
+  ParsedHead& operator=(const ParsedHead&) = delete;
+
+  Message& operator*() { return *message_; }
+  Message* operator->() { return message_; }
+
+ private:
+  alignas(8) char block_[512];
+  google::protobuf::Arena arena_;
+  Message* const message_;
+};
+
 // The value of an item of that kind. Fails with ERROR_PEERS_MALFORMED_MESSAGE when the head does
 // not parse, names no transaction or has the id 0.
-Result<proto::PeerRequest> ParseRequest(const FrameItem& item);
-Result<proto::PeerReply> ParseReply(const FrameItem& item);
+Status ParseRequest(const FrameItem& item, ParsedHead<proto::PeerRequest>* request);
+Status ParseReply(const FrameItem& item, ParsedHead<proto::PeerReply>* reply);
 
 }  // namespace svr2::peers
 

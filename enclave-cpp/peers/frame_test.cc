@@ -70,8 +70,8 @@ TEST(Frame, ItemsComeBackInOrder) {
   ASSERT_TRUE(item.ok());
   ASSERT_EQ(item->kind, ItemKind::kRequest);
   EXPECT_EQ(item->attachment.ToString(), "attached");
-  const Result<proto::PeerRequest> request = ParseRequest(*item);
-  ASSERT_TRUE(request.ok());
+  ParsedHead<proto::PeerRequest> request;
+  ASSERT_TRUE(ParseRequest(*item, &request).ok());
   EXPECT_EQ(request->id(), 7u);
   EXPECT_TRUE(request->has_ping());
 
@@ -79,8 +79,8 @@ TEST(Frame, ItemsComeBackInOrder) {
   ASSERT_TRUE(item.ok());
   ASSERT_EQ(item->kind, ItemKind::kReply);
   EXPECT_TRUE(item->attachment.empty());
-  const Result<proto::PeerReply> reply = ParseReply(*item);
-  ASSERT_TRUE(reply.ok());
+  ParsedHead<proto::PeerReply> reply;
+  ASSERT_TRUE(ParseReply(*item, &reply).ok());
   EXPECT_EQ(reply->id(), 8u);
 
   item = reader.Next();
@@ -149,11 +149,13 @@ TEST(Frame, MalformedItemsAreRefused) {
 TEST(Frame, HeadsThatMeanNothingAreRefused) {
   const auto request = [](const proto::PeerRequest& head) {
     const std::string bytes = head.SerializeAsString();
-    return ParseRequest(FrameItem{ItemKind::kRequest, bytes, util::ByteView()}).error();
+    ParsedHead<proto::PeerRequest> parsed;
+    return ParseRequest(FrameItem{ItemKind::kRequest, bytes, util::ByteView()}, &parsed).error();
   };
   const auto reply = [](const proto::PeerReply& head) {
     const std::string bytes = head.SerializeAsString();
-    return ParseReply(FrameItem{ItemKind::kReply, bytes, util::ByteView()}).error();
+    ParsedHead<proto::PeerReply> parsed;
+    return ParseReply(FrameItem{ItemKind::kReply, bytes, util::ByteView()}, &parsed).error();
   };
   const Error kMalformed = proto::ERROR_PEERS_MALFORMED_MESSAGE;
   EXPECT_EQ(request(Ping(1)), proto::OK);
@@ -171,7 +173,8 @@ TEST(Frame, HeadsThatMeanNothingAreRefused) {
   refusal.mutable_ping();
   EXPECT_EQ(reply(refusal), kMalformed);
   const std::string garbage = "\xff\xff\xff\xff";
-  EXPECT_EQ(ParseRequest(FrameItem{ItemKind::kRequest, garbage, util::ByteView()}).error(),
+  ParsedHead<proto::PeerRequest> parsed;
+  EXPECT_EQ(ParseRequest(FrameItem{ItemKind::kRequest, garbage, util::ByteView()}, &parsed).error(),
             kMalformed);
 }
 
@@ -194,8 +197,10 @@ TEST(Frame, MutatedFramesAreReadOrRefused) {
         EXPECT_TRUE(reader.done());
         break;
       }
-      if (item->kind == ItemKind::kRequest) (void)ParseRequest(*item).ok();
-      if (item->kind == ItemKind::kReply) (void)ParseReply(*item).ok();
+      ParsedHead<proto::PeerRequest> request;
+      ParsedHead<proto::PeerReply> reply;
+      if (item->kind == ItemKind::kRequest) (void)ParseRequest(*item, &request).ok();
+      if (item->kind == ItemKind::kReply) (void)ParseReply(*item, &reply).ok();
       if (item->kind == ItemKind::kRaft) (void)raft::DecodeMessage(item->attachment).ok();
     }
   }

@@ -167,8 +167,10 @@ TEST(PeerMessageFuzz, Frames) {
       const Result<FrameItem> item = reader.Next();
       if (!item.ok()) break;
       ++items;
-      if (item->kind == ItemKind::kRequest) (void)ParseRequest(*item).ok();
-      if (item->kind == ItemKind::kReply) (void)ParseReply(*item).ok();
+      ParsedHead<proto::PeerRequest> request;
+      ParsedHead<proto::PeerReply> reply;
+      if (item->kind == ItemKind::kRequest) (void)ParseRequest(*item, &request).ok();
+      if (item->kind == ItemKind::kReply) (void)ParseReply(*item, &reply).ok();
     }
     ASSERT_TRUE(reader.done());
   }
