@@ -7,11 +7,14 @@ package dev.svr2.host;
 import dev.svr2.enclave.Enclave;
 import dev.svr2.enclave.EnclaveException;
 import dev.svr2.enclave.LoadFlag;
+import dev.svr2.enclave.SignedImage;
 import dev.svr2.host.auth.Authenticator;
 import dev.svr2.host.config.HostConfig;
 import dev.svr2.host.config.HostPort;
 import dev.svr2.host.control.ControlPlane;
 import dev.svr2.host.control.Operations;
+import dev.svr2.host.doctor.Finding;
+import dev.svr2.host.doctor.Sizing;
 import dev.svr2.host.enclave.EnclaveRuntime;
 import dev.svr2.host.log.Logs;
 import dev.svr2.host.metrics.HostMetrics;
@@ -21,6 +24,7 @@ import dev.svr2.host.session.ClientPlane;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -55,6 +59,7 @@ public final class Host implements AutoCloseable {
       throws EnclaveException, IOException {
     this.config = config;
     warnWhatIsNotProtected();
+    warnWhatDoesNotFit();
     keeper =
         new EnclaveKeeper(
             () -> EnclaveRuntime.start(config, loader, metrics, clock), metrics, new Planes());
@@ -134,6 +139,22 @@ public final class Host implements AutoCloseable {
     }
     if (config.auth().secrets().isWeak()) {
       LOG.warn("a secret for client credentials has fewer than 16 bytes and can be guessed");
+    }
+  }
+
+  /** Before anything starts, since an image that is too small shows it only when it is full. */
+  private void warnWhatDoesNotFit() {
+    try {
+      Map<String, Long> properties = SignedImage.inspect(config.imagePath()).properties();
+      for (Finding finding :
+          Sizing.forConfiguration(
+              properties, config.enclave(), config.runtime().enclaveThreads())) {
+        if (finding.status() != Finding.Status.OK) {
+          LOG.warn("{}: {}; {}", finding.what(), finding.found(), finding.next());
+        }
+      }
+    } catch (EnclaveException e) {
+      LOG.debug("the image was not looked at: {}", e.getMessage()); // Loading says why it fails.
     }
   }
 

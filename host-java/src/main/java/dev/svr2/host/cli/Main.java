@@ -35,6 +35,7 @@ import picocli.CommandLine.Spec;
       TokenCommand.class,
       PinBlockCommand.class,
       ImageCommand.class,
+      DoctorCommand.class,
       CompletionCommand.class
     },
     exitCodeListHeading = "Exit codes:%n",
