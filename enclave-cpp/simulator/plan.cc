@@ -87,6 +87,8 @@ void InsertCalm(uint32_t ticks, Plan* plan) {
     if (fault.at_tick >= middle) fault.at_tick += ticks;
   }
   plan->ticks += ticks;
+  plan->calm_from_tick = middle;
+  plan->calm_until_tick = middle + ticks;
 }
 
 std::vector<Fault> DrawFaults(const Plan& plan, const std::vector<FaultWeight>& weights,

@@ -65,8 +65,12 @@ struct Plan {
   uint32_t ticks = 0;        // Until everything heals and the group must recover.
   uint32_t election_ticks = 10;
   uint32_t heartbeat_ticks = 2;
+  // From here until there no fault begins (InsertCalm).
+  uint32_t calm_from_tick = 0;
+  uint32_t calm_until_tick = 0;
   std::vector<Fault> faults;  // By at_tick.
 
+  bool IsCalm(uint64_t tick) const { return tick >= calm_from_tick && tick < calm_until_tick; }
   uint32_t hosts() const { return shape.voters + spare_hosts; }
 };
 
@@ -79,7 +83,8 @@ struct FaultWeight {
 // (voters, super-majority) = (3,0), (4,1), (5,1) or (7,2), by the seed.
 Shape ShapeOf(uint64_t seed);
 
-// Puts `ticks` without a new fault into the middle of a plan.
+// Puts `ticks` without a new fault into the middle of a plan. At level raft a tenth of the load
+// runs then.
 void InsertCalm(uint32_t ticks, Plan* plan);
 
 // Draws a plan's faults: `count` of them, kinds by weight, spread over [first_tick, last_tick] with

@@ -207,6 +207,7 @@ void RaftWorld::Heal(size_t at) {
 
 // Whoever believes to lead gets proposals, also a leader of the past.
 void RaftWorld::Load() {
+  if (plan_.IsCalm(now_ / kUnitsPerTick) && !random_.PerMille(100)) return;
   std::vector<size_t> leaders;
   std::vector<uint32_t> replicas;
   for (size_t at = 0; at < hosts_.size(); ++at) {
