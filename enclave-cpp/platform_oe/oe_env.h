@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The Env inside an Open Enclave image, for hardware and for simulation: the same image runs on
-// both. In simulation there is no CPU to ask who this enclave is; its loader says so in the
-// EnclaveConfig (SimulatedIdentity), and from then on all evidence is simulated. A host that does
-// so on hardware gets an enclave that no protected group takes in.
+// both. On hardware the CPU says who this enclave is, and evidence has format SGX ECDSA. In
+// simulation there is no CPU to ask; the loader says it in the EnclaveConfig (SimulatedIdentity),
+// and from then on all evidence is simulated. A host that does so on hardware gets an enclave that
+// no protected group takes in.
 
 #ifndef SVR2_PLATFORM_OE_OE_ENV_H_
 #define SVR2_PLATFORM_OE_OE_ENV_H_
@@ -42,7 +43,9 @@ class OeEnv : public env::Env {
  private:
   Sdk* const sdk_;
   std::array<uint8_t, 32> measurement_{};
+  // Neither before Prepare succeeded.
   bool simulated_ = false;
+  bool hardware_ = false;
   bool debug_ = false;
 };
 
