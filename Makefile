@@ -9,6 +9,7 @@
 #   make chaos       processes killed, stopped and cut off under load; CHAOS_SECONDS=600 for the long run
 #   make bench       benchmarks of the core, the bridge and the host; bench-failover: kills the leader
 #   make build       what run needs; make enclave: just the signed enclave images
+#   make enclave-oe  the enclave images for Open Enclave; needs an installed SDK, as OE_SDK=/path/to/it
 #   make lint        formats, include graph, banned features (part of make test)
 #   make format      formats everything in place
 #   make clean       removes all that was made
@@ -26,11 +27,11 @@ BUILD_PACKAGES := g++ make pkg-config dpkg-dev protobuf-compiler libprotobuf-dev
 TEST_PACKAGES := libgtest-dev libgmock-dev nlohmann-json3-dev clang clang-format libclang-rt-14-dev
 BENCH_PACKAGES := libbenchmark-dev python3
 
-.PHONY: help setup setup-test setup-bench build enclave native java run test test-fast test-slow lint format bench clean \
+.PHONY: help setup setup-test setup-bench build enclave enclave-oe native java run test test-fast test-slow lint format bench clean \
   totals sanitizers clang second-jdk
 
 help:
-	@sed -n '3,16s/^# \{0,1\}//p' Makefile
+	@sed -n '3,17s/^# \{0,1\}//p' Makefile
 
 setup:
 	@.ci/setup $(BUILD_PACKAGES)
@@ -42,6 +43,13 @@ setup-bench: setup
 enclave: setup
 	@$(MAKE) --no-print-directory -C enclave-cpp -j$(JOBS) object
 	@$(MAKE) --no-print-directory -C jni -j$(JOBS) images
+
+# The same sources as a signed SGX image. Without an SDK it says what is missing, and fails.
+enclave-oe: setup
+	@enclave-cpp/platform_oe/find_sdk >/dev/null
+	@.ci/setup clang
+	@$(MAKE) --no-print-directory -C enclave-cpp -j$(JOBS) object-oe
+	@$(MAKE) --no-print-directory -C jni -j$(JOBS) images-oe
 
 # All Java, without its tests. Maven calls Make for the native parts of jni.
 build: enclave
@@ -66,7 +74,11 @@ test: setup-test
 	$(MAKE) --no-print-directory test-fast 2>&1 | tee $(TEST_LOG) || status=$$?; \
 	.ci/totals $(TEST_LOG) $$status "make test"
 
-test-fast: lint enclave
+comma := ,
+# Where an SDK is, the tests of oe-simulation run too, and must pass.
+OE_PC := $(shell enclave-cpp/platform_oe/find_sdk --quiet)
+TEST_MVN_ARGS := $(if $(OE_PC),-Dsvr2.platforms=local$(comma)oe-simulation)
+test-fast: lint enclave $(if $(OE_PC),enclave-oe)
 	@.ci/totals --self-test
 	@$(MAKE) --no-print-directory -C enclave-cpp -j$(JOBS) check
 	@$(MAKE) --no-print-directory -C jni -j$(JOBS) check

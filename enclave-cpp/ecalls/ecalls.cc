@@ -32,6 +32,7 @@ Status Init(util::ByteView config, uint8_t* peer_id) {
   Instance& instance = GetInstance();
   util::MutexLock lock(&instance.mutex);
   if (instance.owner != nullptr) return proto::ERROR_CORE_ALREADY_INITIALIZED;
+  SVR2_RETURN_IF_ERROR(PreparePlatform(config));
   Result<std::unique_ptr<core::Core>> core = core::Core::Create(PlatformEnv(), config);
   if (!core.ok()) return core.status();
   instance.owner = std::move(*core);

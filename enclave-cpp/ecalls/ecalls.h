@@ -24,6 +24,11 @@ uint32_t svr2_input_message(const uint8_t* message, size_t message_size);
 
 namespace svr2::ecalls {
 
+// Lets the platform take from a serialized EnclaveConfig what only its loader can tell it. Called
+// by svr2_init before each attempt to make a Core, by one thread at a time and never while there is
+// one. On failure svr2_init fails alike. Each platform_* module implements it.
+Status PreparePlatform(util::ByteView config);
+
 // The platform's environment, owned by the platform and valid for the life of the enclave. Each
 // platform_* module implements it.
 env::Env* PlatformEnv();

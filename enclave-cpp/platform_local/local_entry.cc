@@ -5,6 +5,7 @@
 
 #include "platform_local/local_entry.h"
 
+#include <cpuid.h>
 #include <google/protobuf/stubs/logging.h>
 
 #include <atomic>
@@ -12,10 +13,10 @@
 #include <new>
 
 #include "ecalls/ecalls.h"
+#include "env/rdrand.h"
 #include "platform_local/abort_guard.h"
 #include "platform_local/heap.h"
 #include "platform_local/local_env.h"
-#include "platform_local/random.h"
 #include "util/check.h"
 #include "util/secret.h"
 
@@ -85,6 +86,11 @@ uint32_t InputMessage(const uint8_t* message, size_t message_size) {
 uint64_t HeapBytesUsed() { return EnclaveHeap()->BytesUsed(); }
 uint64_t HeapBytesLimit() { return EnclaveHeap()->BytesLimit(); }
 
+bool HasRdrand() {
+  unsigned eax, ebx, ecx, edx;
+  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_RDRND) != 0;
+}
+
 uint32_t Start(const svr2_local_host& host, svr2_local_enclave* enclave) {
   static std::atomic<bool> started{false};
   if (host.version != SVR2_LOCAL_VERSION) return proto::ERROR_INVALID_ARGUMENT;
@@ -92,10 +98,11 @@ uint32_t Start(const svr2_local_host& host, svr2_local_enclave* enclave) {
   Heap* heap = EnclaveHeap();
   if (!heap->SetLimit(host.heap_pages)) return proto::ERROR_OUT_OF_MEMORY;
   uint8_t probe[8];
-  if (Status random = FillFromRdrand(probe, sizeof(probe)); !random.ok()) {
+  if (!HasRdrand()) return proto::ERROR_RANDOM_FAILED;
+  if (Status random = env::FillFromRdrand(probe, sizeof(probe)); !random.ok()) {
     return static_cast<uint32_t>(random.error());
   }
-  UseRdrandInLibsodium();
+  env::UseRdrandInLibsodium();
   google::protobuf::SetLogHandler(nullptr);  // It would print what the host sent.
   alignas(LocalEnv) static unsigned char storage[sizeof(LocalEnv)];
   local_env.store(new (storage) LocalEnv(host, heap), std::memory_order_release);
@@ -114,6 +121,8 @@ uint32_t Start(const svr2_local_host& host, svr2_local_enclave* enclave) {
 }  // namespace svr2::platform_local
 
 namespace svr2::ecalls {
+
+Status PreparePlatform(util::ByteView) { return Status::Ok(); }
 
 env::Env* PlatformEnv() {
   platform_local::LocalEnv* env = platform_local::local_env.load(std::memory_order_acquire);

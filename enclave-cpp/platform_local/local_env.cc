@@ -4,12 +4,12 @@
 
 #include <algorithm>
 
+#include "env/rdrand.h"
 #include "env/simulated_evidence.h"
-#include "platform_local/random.h"
 
 namespace svr2::platform_local {
 
-Status LocalEnv::RandomBytes(uint8_t* out, size_t size) { return FillFromRdrand(out, size); }
+Status LocalEnv::RandomBytes(uint8_t* out, size_t size) { return env::FillFromRdrand(out, size); }
 
 Result<env::Evidence> LocalEnv::GetEvidence(util::ByteView custom_claims) {
   return env::MakeSimulatedEvidence(Measurement(), Debug(), custom_claims);

@@ -50,6 +50,15 @@ Outcome CreateBackend(uint32_t platform, const std::string& path, uint32_t flags
 Outcome CreateLocalBackend(const std::string& path, uint32_t flags, OutputTarget output,
                            std::unique_ptr<Backend>* out);
 
+// Platforms `oe-simulation` and `sgx`: oe_backend.cc, or oe_absent.cc where there was no SDK. The
+// platforms that are there, as in svr2_bridge_platforms.
+uint32_t OePlatforms();
+Outcome CreateOeBackend(uint32_t platform, const std::string& path, uint32_t flags,
+                        OutputTarget output, std::unique_ptr<Backend>* out);
+
+// As in configuration files.
+std::string PlatformName(uint32_t platform);
+
 }  // namespace svr2::bridge
 
 #endif  // SVR2_JNI_BACKEND_H_

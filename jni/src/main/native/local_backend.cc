@@ -6,10 +6,8 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <gnu/libc-version.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <cstring>
 #include <new>
@@ -17,37 +15,11 @@
 
 #include "backend.h"
 #include "platform_local/local_entry.h"
-
-#ifndef MFD_EXEC
-#define MFD_EXEC 0x0010U
-#endif
+#include "sealed_file.h"
 
 namespace svr2::bridge {
 
 namespace {
-
-// A file without a name that holds exactly `bytes` and can no longer be changed, or -1 with errno.
-int SealedFile(const std::string& bytes) {
-  const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-  int fd = memfd_create("svr2-enclave", flags | MFD_EXEC);
-  if (fd < 0 && errno == EINVAL) fd = memfd_create("svr2-enclave", flags);  // Before Linux 6.3.
-  if (fd < 0) return -1;
-  size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t n = write(fd, bytes.data() + done, bytes.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;
-    done += static_cast<size_t>(n);
-  }
-  if (done == bytes.size() &&
-      fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0) {
-    return fd;
-  }
-  const int error = errno;
-  close(fd);
-  errno = error;
-  return -1;
-}
 
 // A copy of the object in this process. Unloads it when destroyed.
 class LoadedObject {
@@ -60,16 +32,11 @@ class LoadedObject {
     if (handle_ != nullptr && dlclose(handle_) == 0 && !StillLoaded() && memory_ != nullptr) {
       munmap(memory_, memory_bytes_);
     }
-    // Open until now: the loader knows the object by this number, and would take a second object
-    // under the same number for the first.
-    if (fd_ >= 0) close(fd_);
   }
 
   Outcome Load(const std::string& object, svr2_local_entry_function* entry) {
-    fd_ = SealedFile(object);
-    if (fd_ < 0) return Fail(std::string("memfd: ") + std::strerror(errno));
-    name_ = "/proc/self/fd/" + std::to_string(fd_);
-    handle_ = dlopen(name_.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (!file_.Fill(object)) return Fail(std::string("memfd: ") + std::strerror(errno));
+    handle_ = dlopen(file_.path().c_str(), RTLD_NOW | RTLD_LOCAL);
     if (handle_ == nullptr) return Fail(dlerror());
     void* symbol = dlsym(handle_, SVR2_LOCAL_ENTRY_NAME);
     if (symbol == nullptr) return Fail("exports no " SVR2_LOCAL_ENTRY_NAME);
@@ -85,7 +52,7 @@ class LoadedObject {
 
  private:
   bool StillLoaded() const {
-    void* again = dlopen(name_.c_str(), RTLD_LAZY | RTLD_NOLOAD);
+    void* again = dlopen(file_.path().c_str(), RTLD_LAZY | RTLD_NOLOAD);
     if (again != nullptr) dlclose(again);
     return again != nullptr;
   }
@@ -96,8 +63,9 @@ class LoadedObject {
                                                      gnu_get_libc_version() + ")");
   }
 
-  int fd_ = -1;
-  std::string name_;
+  // Open until the object is unloaded: the loader knows it by this number, and would take a second
+  // object under the same number for the first.
+  SealedFile file_;
   void* handle_ = nullptr;
   void* memory_ = nullptr;
   size_t memory_bytes_ = 0;

@@ -4,12 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/bn.h>
-#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,34 +21,10 @@ namespace {
 
 constexpr std::string_view kMagic = "SVR2IMG1";
 constexpr std::string_view kMeasurementDomain = "svr2-local-measurement-1";
-constexpr int kKeyBits = 3072;
 constexpr char kKeyWanted[] =
     "the key must be RSA of 3072 bits with exponent 3 (openssl genrsa -3 3072), as SGX asks for";
 
-template <auto Free>
-struct Deleter {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
-using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Deleter<EVP_PKEY_CTX_free>>;
-using Hash = std::unique_ptr<EVP_MD_CTX, Deleter<EVP_MD_CTX_free>>;
 using Bio = std::unique_ptr<BIO, Deleter<BIO_vfree>>;
-
-const unsigned char* Bytes(std::string_view text) {
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
-
-std::string OpensslError() {
-  char text[256] = "no reason given";
-  if (const unsigned long error = ERR_get_error(); error != 0) {  // NOLINT(runtime/int)
-    ERR_error_string_n(error, text, sizeof(text));
-  }
-  ERR_clear_error();
-  return text;
-}
 
 // Unsigned integers of the header and of the measurement.
 std::string LittleEndian(uint64_t value, size_t bytes) {
@@ -73,51 +46,9 @@ uint64_t LoadLittleEndian(std::string_view bytes) {
   return value;
 }
 
-Digest Sha256(std::initializer_list<std::string_view> parts) {
-  Digest digest{};
-  Hash hash(EVP_MD_CTX_new());
-  bool ok = hash != nullptr && EVP_DigestInit_ex(hash.get(), EVP_sha256(), nullptr) == 1;
-  for (std::string_view part : parts) {
-    ok = ok && EVP_DigestUpdate(hash.get(), part.data(), part.size()) == 1;
-  }
-  unsigned size = 0;
-  ok = ok && EVP_DigestFinal_ex(hash.get(), digest.data(), &size) == 1 && size == digest.size();
-  if (!ok) throw std::bad_alloc();  // SHA-256 fails for no other reason.
-  return digest;
-}
-
 Digest Measure(std::string_view object, std::string_view conf) {
   return Sha256(
       {kMeasurementDomain, BigEndian64(object.size()), object, BigEndian64(conf.size()), conf});
-}
-
-bool IsAcceptable(EVP_PKEY* key) {
-  if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA || EVP_PKEY_get_bits(key) != kKeyBits) return false;
-  BIGNUM* exponent = nullptr;
-  if (EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &exponent) != 1) return false;
-  const bool is_three = BN_is_word(exponent, 3) == 1;
-  BN_free(exponent);
-  return is_three;
-}
-
-// An RSA operation on a SHA-256 digest: sign_init or verify_init has been done by `init`.
-KeyContext StartPkcs1(EVP_PKEY* key, int (*init)(EVP_PKEY_CTX*)) {
-  KeyContext context(EVP_PKEY_CTX_new(key, nullptr));
-  if (context == nullptr || init(context.get()) != 1 ||
-      EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_PADDING) != 1 ||
-      EVP_PKEY_CTX_set_signature_md(context.get(), EVP_sha256()) != 1) {
-    return nullptr;
-  }
-  return context;
-}
-
-bool Verifies(EVP_PKEY* key, const Digest& digest, std::string_view signature) {
-  KeyContext context = StartPkcs1(key, EVP_PKEY_verify_init);
-  const bool ok =
-      context != nullptr && EVP_PKEY_verify(context.get(), Bytes(signature), signature.size(),
-                                            digest.data(), digest.size()) == 1;
-  ERR_clear_error();
-  return ok;
 }
 
 // Where the parts lie in a file, signature included or not.
@@ -186,7 +117,7 @@ int NoPassphrase(char*, int, int, void*) { return -1; }
 Outcome BadKey(const std::string& text) { return Outcome::Fail(SVR2_BRIDGE_BAD_ARGUMENT, text); }
 
 // From a PEM public key, or the public half of a PEM private key.
-Outcome PublicKeyDer(const std::string& pem, std::string* der) {
+Outcome PublicKeyOfPem(const std::string& pem, std::string* der) {
   Key key(PEM_read_bio_PUBKEY(OpenPem(pem).get(), nullptr, NoPassphrase, nullptr));
   if (key == nullptr) {
     ERR_clear_error();
@@ -194,11 +125,8 @@ Outcome PublicKeyDer(const std::string& pem, std::string* der) {
   }
   if (key == nullptr) return BadKey("not a PEM key: " + OpensslError());
   if (!IsAcceptable(key.get())) return BadKey(kKeyWanted);
-  unsigned char* bytes = nullptr;
-  const int size = i2d_PUBKEY(key.get(), &bytes);
-  if (size <= 0) return BadKey("cannot encode the public key: " + OpensslError());
-  der->assign(reinterpret_cast<const char*>(bytes), static_cast<size_t>(size));
-  OPENSSL_free(bytes);
+  *der = PublicKeyDer(key.get());
+  if (der->empty()) return BadKey("cannot encode the public key: " + OpensslError());
   return Outcome::Ok();
 }
 
@@ -231,7 +159,7 @@ Outcome PrepareLocalImage(const std::string& object, const std::string& conf,
   Properties properties;
   if (Outcome outcome = ParseProperties(conf, &properties); !outcome.ok()) return outcome;
   std::string key;
-  if (Outcome outcome = PublicKeyDer(public_key_pem, &key); !outcome.ok()) return outcome;
+  if (Outcome outcome = PublicKeyOfPem(public_key_pem, &key); !outcome.ok()) return outcome;
   const std::string canonical = CanonicalProperties(properties);
   std::string file(kMagic);
   file += LittleEndian(object.size(), 8);

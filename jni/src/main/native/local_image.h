@@ -25,23 +25,20 @@
 #ifndef SVR2_JNI_LOCAL_IMAGE_H_
 #define SVR2_JNI_LOCAL_IMAGE_H_
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 
 #include "outcome.h"
 #include "properties.h"
+#include "rsa.h"
 
 namespace svr2::bridge {
 
 inline constexpr size_t kImageHeaderBytes = 24;
-inline constexpr size_t kSignatureBytes = 384;
 inline constexpr size_t kMaxImageBytes = size_t{256} << 20;
 inline constexpr size_t kMaxConfBytes = 4096;
 inline constexpr size_t kMaxKeyBytes = 1024;
-
-using Digest = std::array<uint8_t, 32>;
 
 // A checked image. Plain data.
 struct LocalImage {

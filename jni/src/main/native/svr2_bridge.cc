@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "backend.h"
+#include "oe_image.h"
 
 namespace svr2::bridge {
 
@@ -25,12 +26,25 @@ Outcome CreateBackend(uint32_t platform, const std::string& path, uint32_t flags
   switch (platform) {
     case SVR2_PLATFORM_LOCAL:
       return CreateLocalBackend(path, flags, output, out);
+    case SVR2_PLATFORM_OE_SIMULATION:
+    case SVR2_PLATFORM_SGX:
+      return CreateOeBackend(platform, path, flags, output, out);
     default:
       return Outcome::Fail(SVR2_BRIDGE_UNKNOWN_PLATFORM,
-                           path + ": this library was built without platform " +
-                               (platform == SVR2_PLATFORM_OE_SIMULATION ? "oe-simulation"
-                                : platform == SVR2_PLATFORM_SGX         ? "sgx"
-                                                                : std::to_string(platform)));
+                           path + ": there is no platform " + PlatformName(platform));
+  }
+}
+
+std::string PlatformName(uint32_t platform) {
+  switch (platform) {
+    case SVR2_PLATFORM_LOCAL:
+      return "local";
+    case SVR2_PLATFORM_OE_SIMULATION:
+      return "oe-simulation";
+    case SVR2_PLATFORM_SGX:
+      return "sgx";
+    default:
+      return std::to_string(platform);
   }
 }
 
@@ -267,15 +281,23 @@ uint32_t ReadFacts(const svr2_enclave* enclave, Read read) {
   return 0;
 }
 
+std::string Describe(uint32_t platform, const Digest& measurement, const Digest& signer,
+                     const Properties& properties) {
+  return "platform=" + PlatformName(platform) + "\nmeasurement=" + Hex(measurement) +
+         "\nsigner=" + Hex(signer) + "\n" + CanonicalProperties(properties);
+}
+
 Outcome Inspect(const char* path, std::string* text) {
   std::string file;
   if (Outcome o = ReadFile(path, kMaxImageBytes, &file); !o.ok()) return o;
-  LocalImage image;
-  if (Outcome o = ParseLocalImage(file, &image); !o.ok()) {
+  LocalImage local;
+  OeImage oe;
+  const bool elf = IsElf(file);
+  if (Outcome o = elf ? ParseOeImage(file, &oe) : ParseLocalImage(file, &local); !o.ok()) {
     return Outcome::Fail(o.code, std::string(path) + ": " + o.text);
   }
-  *text = "platform=local\nmeasurement=" + Hex(image.measurement) +
-          "\nsigner=" + Hex(image.signer) + "\n" + CanonicalProperties(image.properties);
+  *text = elf ? Describe(SVR2_PLATFORM_SGX, oe.measurement, oe.signer, oe.properties)
+              : Describe(SVR2_PLATFORM_LOCAL, local.measurement, local.signer, local.properties);
   return Outcome::Ok();
 }
 
@@ -367,4 +389,6 @@ uint32_t svr2_bridge_inspect(const char* image_path, char* text, size_t text_siz
 
 const char* svr2_bridge_last_error(void) { return svr2::bridge::last_error.c_str(); }
 
-uint32_t svr2_bridge_platforms(void) { return 1u << SVR2_PLATFORM_LOCAL; }
+uint32_t svr2_bridge_platforms(void) {
+  return 1u << SVR2_PLATFORM_LOCAL | svr2::bridge::OePlatforms();
+}

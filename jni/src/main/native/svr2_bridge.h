@@ -87,7 +87,9 @@ uint32_t svr2_bridge_destroy(svr2_enclave* enclave);
 uint32_t svr2_bridge_live(void);
 
 /* Checks a signed image without starting it, and describes it as lines `key=value` of ASCII text
- * (platform, measurement, signer, properties). On failure the text says in one line what is wrong.
+ * (platform, measurement, signer, properties). An image of Open Enclave has platform `sgx`,
+ * whichever of the two it will run on, and the measurement that was signed: whether its pages still
+ * amount to that is found when it is loaded. On failure the text says in one line what is wrong.
  * Writes at most `text_size` bytes with a trailing NUL. */
 uint32_t svr2_bridge_inspect(const char* image_path, char* text, size_t text_size);
 

@@ -93,11 +93,19 @@ TEST(BridgeLoadTest, SignedButNoObjectSaysWhatTheLoaderSays) {
 TEST(BridgeLoadTest, PlatformsNotBuiltInAreNamed) {
   svr2_enclave* enclave = nullptr;
   const svr2_output_callback output = [](void*, const uint8_t*, size_t) { return 0u; };
-  EXPECT_EQ(
-      svr2_bridge_create(SVR2_PLATFORM_SGX, EchoImagePath().c_str(), 0, output, nullptr, &enclave),
-      uint32_t{SVR2_BRIDGE_UNKNOWN_PLATFORM});
-  EXPECT_THAT(svr2_bridge_last_error(), HasSubstr("sgx"));
-  EXPECT_EQ(svr2_bridge_platforms(), 1u << SVR2_PLATFORM_LOCAL);
+  const std::string path = EchoImagePath();
+  EXPECT_EQ(svr2_bridge_create(7, path.c_str(), 0, output, nullptr, &enclave),
+            uint32_t{SVR2_BRIDGE_UNKNOWN_PLATFORM});
+  EXPECT_THAT(svr2_bridge_last_error(), HasSubstr("no platform 7"));
+  const uint32_t open_enclave = 1u << SVR2_PLATFORM_OE_SIMULATION | 1u << SVR2_PLATFORM_SGX;
+  EXPECT_EQ(svr2_bridge_platforms() & ~open_enclave, 1u << SVR2_PLATFORM_LOCAL);
+  if ((svr2_bridge_platforms() & open_enclave) != 0) {
+    EXPECT_EQ(svr2_bridge_platforms() & open_enclave, open_enclave);
+    GTEST_SKIP() << "built with an Open Enclave SDK";
+  }
+  EXPECT_EQ(svr2_bridge_create(SVR2_PLATFORM_SGX, path.c_str(), 0, output, nullptr, &enclave),
+            uint32_t{SVR2_BRIDGE_UNKNOWN_PLATFORM});
+  EXPECT_THAT(svr2_bridge_last_error(), HasSubstr("without platform sgx: no Open Enclave SDK"));
 }
 
 TEST(BridgeLoadTest, BadArguments) {

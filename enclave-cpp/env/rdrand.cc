@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "platform_local/random.h"
+#include "env/rdrand.h"
 
-#include <cpuid.h>
 #include <immintrin.h>
 #include <sodium.h>
 
@@ -12,7 +11,7 @@
 #include "util/check.h"
 #include "util/secret.h"
 
-namespace svr2::platform_local {
+namespace svr2::env {
 
 namespace {
 
@@ -28,16 +27,11 @@ uint32_t SodiumWord() {
   return word;
 }
 
-randombytes_implementation sodium_rdrand = {SodiumName,         SodiumWord,
-                                            nullptr /* stir */, nullptr /* uniform */,
-                                            SodiumBuffer,       nullptr /* close */};
+constexpr randombytes_implementation kSodiumRdrand = {SodiumName,         SodiumWord,
+                                                      nullptr /* stir */, nullptr /* uniform */,
+                                                      SodiumBuffer,       nullptr /* close */};
 
 }  // namespace
-
-bool HasRdrand() {
-  unsigned eax, ebx, ecx, edx;
-  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_RDRND) != 0;
-}
 
 __attribute__((target("rdrnd"))) bool RdrandStep(uint64_t* word) {
   unsigned long long bits = 0;  // NOLINT(runtime/int): what the intrinsic takes.
@@ -64,15 +58,12 @@ Status FillRandom(RandomStep step, uint8_t* out, size_t size) {
   return Status::Ok();
 }
 
-Status FillFromRdrand(uint8_t* out, size_t size) {
-  static const bool has_rdrand = HasRdrand();
-  if (!has_rdrand) {
-    if (size > 0) util::Wipe(out, size);
-    return proto::ERROR_RANDOM_FAILED;
-  }
-  return FillRandom(RdrandStep, out, size);
+Status FillFromRdrand(uint8_t* out, size_t size) { return FillRandom(RdrandStep, out, size); }
+
+void UseRdrandInLibsodium() {
+  // libsodium keeps the pointer and never writes through it.
+  SVR2_CHECK(
+      randombytes_set_implementation(const_cast<randombytes_implementation*>(&kSodiumRdrand)) == 0);
 }
 
-void UseRdrandInLibsodium() { SVR2_CHECK(randombytes_set_implementation(&sodium_rdrand) == 0); }
-
-}  // namespace svr2::platform_local
+}  // namespace svr2::env
