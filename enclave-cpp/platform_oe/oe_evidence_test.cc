@@ -10,6 +10,7 @@
 #include <string>
 
 #include "platform_oe/sdk_results.h"
+#include "platform_oe/sdk_words.h"
 
 namespace svr2::platform_oe {
 namespace {
@@ -111,22 +112,23 @@ TEST(OeEvidence, WhatTheSdkRefusesHasNoFacts) {
   }
 }
 
-TEST(SdkResults, EveryCodeHasWordsOfItsOwn) {
-  size_t count = 0;
-  const SdkResultInfo* const all = SdkResults(&count);
-  EXPECT_EQ(count, 62u);
+TEST(SdkResults, EveryCodeHasWordsAndAnError) {
   std::set<std::string> names;
-  for (size_t i = 0; i < count; ++i) {
-    const SdkResultInfo& info = all[i];
-    EXPECT_TRUE(names.insert(info.name).second) << info.name;
-    EXPECT_GT(std::string(info.meaning).size(), 3u) << info.name;
-    EXPECT_EQ(info.error == proto::OK, info.code == 0) << info.name;
-    EXPECT_EQ(FindSdkResult(info.code), &info);
-    EXPECT_TRUE(i == 0 || info.code > all[i - 1].code) << info.name;
+  uint32_t next = 0;
+  for (const SdkWords& words : kSdkWords) {
+    EXPECT_TRUE(names.insert(words.name).second) << words.name;
+    EXPECT_GT(std::string(words.meaning).size(), 3u) << words.name;
+    EXPECT_GE(words.code, next) << words.name;
+    next = words.code + 1;
+    EXPECT_EQ(EvidenceError(words.code) == proto::OK, words.code == 0) << words.name;
+    EXPECT_EQ(FindSdkWords(words.code), &words);
   }
-  EXPECT_EQ(FindSdkResult(51), nullptr);
-  EXPECT_EQ(FindSdkResult(63), nullptr);
+  EXPECT_EQ(names.size(), 62u);
+  EXPECT_EQ(FindSdkWords(51), nullptr);
+  EXPECT_EQ(FindSdkWords(63), nullptr);
   EXPECT_EQ(EvidenceError(51), proto::ERROR_ATTESTATION_UNAVAILABLE);
+  EXPECT_EQ(EvidenceError(35), proto::ERROR_ATTESTATION_QUOTE_PROVIDER);
+  EXPECT_EQ(EvidenceError(44), proto::ERROR_ATTESTATION_REVOKED);
 }
 
 }  // namespace

@@ -16,7 +16,7 @@
 
 namespace svr2::platform_oe {
 
-// An oe_result_t; platform_oe/sdk_results.h has the words.
+// An oe_result_t; platform_oe/sdk_words.h has the words.
 using SdkResult = uint32_t;
 inline constexpr SdkResult kSdkOk = 0;
 

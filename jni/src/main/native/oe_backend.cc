@@ -18,6 +18,7 @@
 
 #include "backend.h"
 #include "oe_image.h"
+#include "platform_oe/sdk_words.h"
 #include "sealed_file.h"
 
 extern "C" {
@@ -35,6 +36,45 @@ char* __wrap_realpath(const char* path, char* resolved);
 namespace svr2::bridge {
 
 namespace {
+
+// The words are found by number: the SDK here must mean the same by each.
+constexpr bool HasWords(uint32_t code, const char* name) {
+  for (const platform_oe::SdkWords& words : platform_oe::kSdkWords) {
+    if (words.code != code) continue;
+    const char* other = words.name;
+    while (*name != '\0' && *name == *other) ++name, ++other;
+    return *name == *other;
+  }
+  return false;
+}
+// clang-format off
+#define SVR2_ALL_SDK_CODES(CHECK) \
+  CHECK(OE_OK) CHECK(OE_FAILURE) CHECK(OE_BUFFER_TOO_SMALL) CHECK(OE_INVALID_PARAMETER) \
+  CHECK(OE_REENTRANT_ECALL) CHECK(OE_OUT_OF_MEMORY) CHECK(OE_OUT_OF_THREADS) \
+  CHECK(OE_UNEXPECTED) CHECK(OE_VERIFY_FAILED) CHECK(OE_NOT_FOUND) CHECK(OE_INTEGER_OVERFLOW) \
+  CHECK(OE_PUBLIC_KEY_NOT_FOUND) CHECK(OE_OUT_OF_BOUNDS) CHECK(OE_OVERLAPPED_COPY) \
+  CHECK(OE_CONSTRAINT_FAILED) CHECK(OE_IOCTL_FAILED) CHECK(OE_UNSUPPORTED) \
+  CHECK(OE_READ_FAILED) CHECK(OE_SERVICE_UNAVAILABLE) CHECK(OE_ENCLAVE_ABORTING) \
+  CHECK(OE_ENCLAVE_ABORTED) CHECK(OE_PLATFORM_ERROR) CHECK(OE_INVALID_CPUSVN) \
+  CHECK(OE_INVALID_ISVSVN) CHECK(OE_INVALID_KEYNAME) CHECK(OE_DEBUG_DOWNGRADE) \
+  CHECK(OE_REPORT_PARSE_ERROR) CHECK(OE_MISSING_CERTIFICATE_CHAIN) CHECK(OE_BUSY) \
+  CHECK(OE_NOT_OWNER) CHECK(OE_INVALID_SGX_CERTIFICATE_EXTENSIONS) CHECK(OE_MEMORY_LEAK) \
+  CHECK(OE_BAD_ALIGNMENT) CHECK(OE_JSON_INFO_PARSE_ERROR) CHECK(OE_TCB_LEVEL_INVALID) \
+  CHECK(OE_QUOTE_PROVIDER_LOAD_ERROR) CHECK(OE_QUOTE_PROVIDER_CALL_ERROR) \
+  CHECK(OE_INVALID_REVOCATION_INFO) CHECK(OE_INVALID_UTC_DATE_TIME) \
+  CHECK(OE_INVALID_QE_IDENTITY_INFO) CHECK(OE_INVALID_ENDORSEMENT) \
+  CHECK(OE_UNSUPPORTED_ENCLAVE_IMAGE) CHECK(OE_VERIFY_CRL_EXPIRED) CHECK(OE_VERIFY_CRL_MISSING) \
+  CHECK(OE_VERIFY_REVOKED) CHECK(OE_VERIFY_FAILED_TO_FIND_VALIDITY_PERIOD) \
+  CHECK(OE_CRYPTO_ERROR) CHECK(OE_INCORRECT_REPORT_SIZE) CHECK(OE_QUOTE_VERIFICATION_ERROR) \
+  CHECK(OE_QUOTE_ENCLAVE_IDENTITY_VERIFICATION_FAILED) \
+  CHECK(OE_QUOTE_ENCLAVE_IDENTITY_UNIQUEID_MISMATCH) CHECK(OE_VERIFY_FAILED_AES_CMAC_MISMATCH) \
+  CHECK(OE_CONTEXT_SWITCHLESS_OCALL_MISSED) CHECK(OE_THREAD_CREATE_ERROR) \
+  CHECK(OE_THREAD_JOIN_ERROR) CHECK(OE_ALREADY_EXISTS) CHECK(OE_ALREADY_INITIALIZED) \
+  CHECK(OE_QUOTE_HASH_MISMATCH) CHECK(OE_INVALID_SGX_SIGNING_KEY) CHECK(OE_INVALID_IMAGE) \
+  CHECK(OE_QUOTE_LIBRARY_LOAD_ERROR) CHECK(OE_SGX_QUOTE_LIBRARY_ERROR)
+// clang-format on
+#define SVR2_CHECK_CODE(code) static_assert(HasWords(code, #code), "platform_oe/sdk_words.h");
+SVR2_ALL_SDK_CODES(SVR2_CHECK_CODE)
 
 constexpr uint32_t kErrorInternal = 1;     // ERROR_INTERNAL of error.proto
 constexpr uint32_t kErrorOutOfMemory = 2;  // ERROR_OUT_OF_MEMORY
@@ -111,8 +151,12 @@ Outcome LoadFailure(uint32_t platform, oe_result_t result, const Loading& load) 
   }
   std::string text =
       "Open Enclave says " + std::string(oe_result_str(result)) + " (" + load.words + ")";
+  const platform_oe::SdkWords* const words = platform_oe::FindSdkWords(result);
+  if (words != nullptr) text += std::string(": ") + words->meaning;
   if (platform == SVR2_PLATFORM_SGX) {
-    text += "; is there SGX, its driver (/dev/sgx_enclave), and a right to use it?";
+    text +=
+        "; is the driver there (/dev/sgx_enclave)? 'svr2 doctor --platform sgx' says what is "
+        "missing";
   }
   return Outcome::Fail(
       result == OE_OUT_OF_MEMORY ? SVR2_BRIDGE_OUT_OF_MEMORY : SVR2_BRIDGE_IMAGE_LOAD, text);

@@ -190,7 +190,28 @@ public final class ErrorText {
           words(
               Error.ERROR_ATTESTATION_TOO_OLD,
               "evidence is older than attestation_timeout",
-              "Check that the other replica is up and that the voters' clocks are set"));
+              "Check that the other replica is up and that the voters' clocks are set"),
+          words(
+              Error.ERROR_ATTESTATION_QUOTE_PROVIDER,
+              "there is no quote provider, or it failed",
+              "Run 'svr2 doctor --platform sgx'; see the provider's own log"),
+          words(
+              Error.ERROR_ATTESTATION_PLATFORM,
+              "the platform could not make or check a quote",
+              "Check aesmd, the certificate cache in /etc/sgx_default_qcnl.conf, and that it knows this"
+                  + " machine"),
+          words(
+              Error.ERROR_ATTESTATION_SIGNATURE,
+              "a signature, certificate chain or quoting enclave in evidence is not right",
+              "Update the DCAP packages of that machine; if it persists, distrust it"),
+          words(
+              Error.ERROR_ATTESTATION_COLLATERAL,
+              "the endorsements of evidence are malformed, missing or out of date",
+              "Refresh that machine's certificate cache; check that the voters' clocks are set"),
+          words(
+              Error.ERROR_ATTESTATION_REVOKED,
+              "a certificate of that machine was revoked",
+              "Take the machine out of the group: Intel does not trust it any more"));
 
   private static final Map<Error, Words> MINIMUMS_AND_CLOCK =
       Map.ofEntries(
