@@ -35,6 +35,7 @@ import org.junit.jupiter.api.Timeout;
 public abstract class EnclaveConformance {
   private static final int GARBAGE_MESSAGES = 2000;
   private static final int CONCURRENT_CALLS = 500;
+  private static final int SOAK_CALLS = 400;
 
   /** Errors that say: this was no message. */
   private static final Set<Error> NOT_A_MESSAGE =
@@ -243,6 +244,57 @@ public abstract class EnclaveConformance {
     }
     enclave.input(goodMessage());
     assertEquals(32, first.length);
+  }
+
+  /** Open Enclave takes over the signals by which the JVM makes these. */
+  @Test
+  void nullPointersAndStackOverflowsAreStillExceptions() throws Exception {
+    enclave.init(goodConfig());
+    for (int i = 0; i < 50; i++) {
+      enclave.input(goodMessage());
+      String nothing = i < 0 ? "" : null;
+      assertThrows(NullPointerException.class, () -> nothing.length());
+      assertThrows(StackOverflowError.class, () -> deep(0));
+    }
+    enclave.input(goodMessage());
+  }
+
+  /**
+   * Several enclaves, called from several threads each, come and go while the collector runs and
+   * exceptions of the JVM's own making fly. {@code -Dsvr2.soak.calls} makes it long.
+   */
+  @Test
+  @Timeout(3600)
+  void enclavesGoOnThroughGarbageCollection() throws Exception {
+    enclave.init(goodConfig());
+    int calls = Integer.getInteger("svr2.soak.calls", SOAK_CALLS);
+    List<Integer> done =
+        together(
+            6,
+            () -> {
+              try (Enclave own = loadAnother(output -> {})) {
+                own.init(goodConfig());
+                byte[][] rubbish = new byte[64][];
+                for (int i = 0; i < calls; i++) {
+                  rubbish[i % rubbish.length] = new byte[4096];
+                  own.input(goodMessage());
+                  enclave.input(goodMessage());
+                  if (i % 100 == 0) {
+                    System.gc();
+                    String nothing = i < 0 ? "" : null;
+                    assertThrows(NullPointerException.class, () -> nothing.length());
+                  }
+                }
+                return calls;
+              }
+            });
+    assertEquals(6 * calls, done.stream().mapToInt(Integer::intValue).sum());
+    enclave.input(goodMessage());
+  }
+
+  @SuppressWarnings("InfiniteRecursion")
+  private static int deep(int n) {
+    return deep(n + 1) + 1;
   }
 
   /** True when it was refused; only an error that says so may come. */
