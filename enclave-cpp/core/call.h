@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What one call into the enclave carries along: requests that it gathered and output that it owes.
+// What one call into the enclave carries along: requests and consensus messages that it gathered and
+// output that it owes.
 
 #ifndef SVR2_CORE_CALL_H_
 #define SVR2_CORE_CALL_H_
@@ -24,8 +25,15 @@ struct Core::Call {
     if (std::find(touched.begin(), touched.end(), peer) == touched.end()) touched.push_back(peer);
   }
 
+  // More than this is not gathered, and not decided on in one go.
+  static constexpr size_t kMaxMessages = 256;
+  static constexpr size_t kMaxMessageBytes = size_t{1} << 20;
+
   OutputBatch output;
   RequestBatch requests;
+  // Consensus messages that came one right after the other, and what they take.
+  std::vector<PeerMessage> messages;
+  size_t message_bytes = 0;
   std::vector<std::shared_ptr<peers::Peer>> touched;
   // Joiners wait for entries that this call applied.
   bool pump_streams = false;

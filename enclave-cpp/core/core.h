@@ -93,6 +93,7 @@ class Core {
   void PeerFailed(const OutputBatch::PeerFailure& failure, Call* call);
   // Handles an item; false when memory ran out over it.
   bool TryItem(const proto::HostItem& item, Call* call);
+  bool TryStep(Call* call);
   void HandleItem(const proto::HostItem& item, Call* call);
   void HandleTick(const proto::Tick& tick, Call* call);
   void HandleRequest(const proto::HostRequest& request, Call* call);
@@ -171,6 +172,9 @@ class Core {
   };
   void HandleFrame(const std::shared_ptr<peers::Peer>& peer, const peers::Received& received,
                    Call* call);
+  void GatherMessage(const std::shared_ptr<peers::Peer>& peer, const peers::Received& received,
+                     util::ByteView encoded, Call* call);
+  void StepMessages(Call* call);
   Status TakeRequest(const std::shared_ptr<peers::Peer>& peer, const peers::Received& received,
                      const peers::FrameItem& item, Call* call);
   Status TakeReply(const std::shared_ptr<peers::Peer>& peer, const peers::FrameItem& item,

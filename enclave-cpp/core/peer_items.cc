@@ -110,6 +110,8 @@ void Core::AfterReceive(const std::shared_ptr<peers::Peer>& peer, Status status,
                         peers::Received* received, Call* call) {
   metrics_.CountError(status.error());
   if (status.error() == proto::ERROR_INTEGRITY_MISMATCH) return StopFor(status.error(), call);
+  // What the session before said counts as said before it ended.
+  if (received->disconnected || received->connected) StepMessages(call);
   if (received->disconnected) {
     PeerDown(peer, status.ok() ? proto::ERROR_PEERS_RESET : status.error(), call);
   }
@@ -201,14 +203,6 @@ void Core::PeerDown(const std::shared_ptr<peers::Peer>& peer, Error error, Call*
 
 void Core::HandleFrame(const std::shared_ptr<peers::Peer>& peer, const peers::Received& received,
                        Call* call) {
-  std::vector<raft::Message> messages;
-  const auto step = [&] {
-    if (messages.empty()) return;
-    Outcome outcome;
-    replica_.Step(peer->id(), messages, &outcome);
-    messages.clear();
-    Deliver(&outcome, call);
-  };
   peers::FrameReader reader(util::View(received.data));
   Status status;
   while (status.ok() && !reader.done()) {
@@ -216,24 +210,44 @@ void Core::HandleFrame(const std::shared_ptr<peers::Peer>& peer, const peers::Re
     status = item.status();
     if (!item.ok()) break;
     if (item->kind == peers::ItemKind::kRaft) {
-      // A peer that joins takes part in nothing yet.
-      Result<raft::Message> message = received.attested.joins()
-                                          ? proto::ERROR_PEERS_NOT_ALLOWED
-                                          : raft::DecodeMessage(item->attachment);
-      if (message.ok()) {
-        messages.push_back(std::move(*message));
-      } else {
-        metrics_.CountError(message.error());
-      }
+      GatherMessage(peer, received, item->attachment, call);
       continue;
     }
-    step();
+    StepMessages(call);
     status = item->kind == peers::ItemKind::kRequest ? TakeRequest(peer, received, *item, call)
                                                      : TakeReply(peer, *item, call);
   }
-  step();
+  if (status.ok()) return;
   // An attested peer sends no such thing: something is broken there, or here.
-  if (!status.ok()) ResetSession(peer, status.error(), call);
+  StepMessages(call);
+  ResetSession(peer, status.error(), call);
+}
+
+// Keeps a consensus message until those that came with it are here, too: answers of several
+// followers that one call brings are decided on, put under the integrity tree and followed up once.
+void Core::GatherMessage(const std::shared_ptr<peers::Peer>& peer, const peers::Received& received,
+                         util::ByteView encoded, Call* call) {
+  // A peer that joins takes part in nothing yet.
+  Result<raft::Message> message = received.attested.joins() ? proto::ERROR_PEERS_NOT_ALLOWED
+                                                            : raft::DecodeMessage(encoded);
+  if (!message.ok()) return metrics_.CountError(message.error());
+  if (call->messages.size() >= Call::kMaxMessages ||
+      call->message_bytes >= Call::kMaxMessageBytes) {
+    StepMessages(call);
+  }
+  call->messages.push_back(PeerMessage{peer->id(), std::move(*message)});
+  call->message_bytes += encoded.size();
+}
+
+// Hands what was gathered to the replica.
+void Core::StepMessages(Call* call) {
+  if (call->messages.empty()) return;
+  const std::vector<PeerMessage> messages = std::exchange(call->messages, {});
+  call->message_bytes = 0;
+  if (stopped_.load(std::memory_order_acquire)) return;
+  Outcome outcome;
+  replica_.Step(messages, &outcome);
+  Deliver(&outcome, call);
 }
 
 Status Core::TakeRequest(const std::shared_ptr<peers::Peer>& peer, const peers::Received& received,
