@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What one call into the enclave carries along: requests and consensus messages that it gathered and
-// output that it owes.
+// What one call into the enclave carries along: requests and consensus messages that it gathered
+// and output that it owes.
 
 #ifndef SVR2_CORE_CALL_H_
 #define SVR2_CORE_CALL_H_
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "core/core.h"
@@ -21,10 +22,14 @@ struct Core::Call {
       : output(core->env_, core->tree_.get(), &core->metrics_), requests(tag, core->env_) {}
 
   // Something was left for this peer: it goes out at the end of the call, with all else.
-  void Touch(const std::shared_ptr<peers::Peer>& peer) {
-    if (std::find(touched.begin(), touched.end(), peer) == touched.end()) touched.push_back(peer);
+  void Touch(std::shared_ptr<peers::Peer> peer) {
+    if (std::find(touched.begin(), touched.end(), peer) != touched.end()) return;
+    if (touched.empty()) touched.reserve(kUsualPeers);
+    touched.push_back(std::move(peer));
   }
 
+  // Room for so many is made at once.
+  static constexpr size_t kUsualPeers = 6;
   // More than this is not gathered, and not decided on in one go.
   static constexpr size_t kMaxMessages = 256;
   static constexpr size_t kMaxMessageBytes = size_t{1} << 20;

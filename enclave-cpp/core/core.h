@@ -268,7 +268,8 @@ class Core {
   std::atomic<uint64_t> own_unix_ms_{0};
   std::atomic<uint64_t> next_peer_warning_tick_{0};
   // For messages that need none.
-  const std::shared_ptr<const env::Evidence> no_evidence_ = std::make_shared<env::Evidence>();
+  const env::Evidence no_evidence_{};
+  const attestation::Expectation no_expectation_{};
 
   PeerTransactions transactions_;
 

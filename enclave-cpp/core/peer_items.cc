@@ -86,19 +86,16 @@ Status Core::ReceiveFrom(const std::shared_ptr<peers::Peer>& peer, util::ByteVie
   const bool handshake = message.ok() && (message->kind == peers::MessageKind::kSyn ||
                                           message->kind == peers::MessageKind::kSynAck);
   // Only handshakes need to know who we are and what we ask of the other side.
-  std::shared_ptr<const env::Evidence> evidence = no_evidence_;
-  attestation::Expectation expectation;
-  uint64_t seconds = 0;
-  if (handshake) {
-    evidence = PeerEvidence(call);
-    if (evidence == nullptr) return proto::ERROR_ATTESTATION_UNAVAILABLE;
-    expectation = PeerExpectation(peer->id());
-    seconds = JudgeSeconds();
+  if (!handshake) {
+    return peer->Receive(surroundings(), peers::Identity{peer_keys_, no_evidence_},
+                         peers::Judge{no_expectation_, 0}, data, received);
   }
-  const peers::Identity identity{peer_keys_, *evidence};
-  const peers::Judge judge{expectation, seconds};
-  const Status status = peer->Receive(surroundings(), identity, judge, data, received);
-  if (handshake && !status.ok()) {
+  const std::shared_ptr<const env::Evidence> evidence = PeerEvidence(call);
+  if (evidence == nullptr) return proto::ERROR_ATTESTATION_UNAVAILABLE;
+  const attestation::Expectation expectation = PeerExpectation(peer->id());
+  const Status status = peer->Receive(surroundings(), peers::Identity{peer_keys_, *evidence},
+                                      peers::Judge{expectation, JudgeSeconds()}, data, received);
+  if (!status.ok()) {
     metrics_.Increment(proto::COUNTER_PEER_HANDSHAKES_FAILED);
     LogPeerRefused(status.error(), call);
     JoinerRefused(peer->id(), status.error(), call);
@@ -228,8 +225,8 @@ void Core::HandleFrame(const std::shared_ptr<peers::Peer>& peer, const peers::Re
 void Core::GatherMessage(const std::shared_ptr<peers::Peer>& peer, const peers::Received& received,
                          util::ByteView encoded, Call* call) {
   // A peer that joins takes part in nothing yet.
-  Result<raft::Message> message = received.attested.joins() ? proto::ERROR_PEERS_NOT_ALLOWED
-                                                            : raft::DecodeMessage(encoded);
+  Result<raft::Message> message =
+      received.attested.joins() ? proto::ERROR_PEERS_NOT_ALLOWED : raft::DecodeMessage(encoded);
   if (!message.ok()) return metrics_.CountError(message.error());
   if (call->messages.size() >= Call::kMaxMessages ||
       call->message_bytes >= Call::kMaxMessageBytes) {

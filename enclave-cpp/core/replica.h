@@ -149,8 +149,8 @@ class Replica {
 
   // ---- Other replicas (replica_group.cc) ----
 
-  // Consensus messages of peers, those of each peer in order. What follows from all of them together
-  // is decided, confirmed and sent once.
+  // Consensus messages of peers, those of each peer in order. What follows from all of them
+  // together is decided, confirmed and sent once.
   void Step(const std::vector<PeerMessage>& messages, Outcome* outcome) SVR2_EXCLUDES(mutex_);
 
   // An entry that a peer's clients want in the log. `payload` is checked: whole commands under the
