@@ -239,7 +239,8 @@ void Core::Deliver(Outcome* outcome, Call* call) {
     DeliverOne(completion, call);
   }
   if (outcome->stopped.has_value()) StopForGood(*outcome->stopped, call);
-  for (const std::shared_ptr<peers::Peer>& peer : outcome->touched) call->Touch(peer);
+  for (std::shared_ptr<peers::Peer>& peer : outcome->touched) call->Touch(std::move(peer));
+  outcome->touched.clear();
   for (const GroupCommandEnd& end : outcome->commands) EndCommand(end, call);
   if (outcome->minimums_changed) {
     // Peers and clients are shown evidence that names the new minimums.

@@ -140,15 +140,19 @@ Status Core::HandleMessage(util::ByteView message) {
   Call call(this, util::LoadBigEndian64(peer_id().data()));
   Status status;
   for (const proto::HostItem& item : parsed.items()) {
-    // Requests of clients are gathered; anything else comes after those before it.
+    // Requests of clients are gathered, and so is what peers say about consensus; anything else
+    // comes after what was before it.
     if (!item.has_client()) SubmitRequests(&call);
+    if (!item.has_peer() && !TryStep(&call)) status = proto::ERROR_OUT_OF_MEMORY;
     if (!TryItem(item, &call)) status = proto::ERROR_OUT_OF_MEMORY;
     if (call.output.large()) {
       SubmitRequests(&call);
+      if (!TryStep(&call)) status = proto::ERROR_OUT_OF_MEMORY;
       Finish(&call);
     }
   }
   SubmitRequests(&call);
+  if (!TryStep(&call)) status = proto::ERROR_OUT_OF_MEMORY;
   Finish(&call);
   return status;
 }
@@ -179,6 +183,17 @@ void Core::PeerFailed(const OutputBatch::PeerFailure& failure, Call* call) {
 bool Core::TryItem(const proto::HostItem& item, Call* call) {
   try {
     HandleItem(item, call);
+    return true;
+  } catch (const std::bad_alloc&) {
+    call->output.DropUnfinished();
+    return false;
+  }
+}
+
+// The same for the consensus messages that were gathered.
+bool Core::TryStep(Call* call) {
+  try {
+    StepMessages(call);
     return true;
   } catch (const std::bad_alloc&) {
     call->output.DropUnfinished();

@@ -93,6 +93,7 @@ class Core {
   void PeerFailed(const OutputBatch::PeerFailure& failure, Call* call);
   // Handles an item; false when memory ran out over it.
   bool TryItem(const proto::HostItem& item, Call* call);
+  bool TryStep(Call* call);
   void HandleItem(const proto::HostItem& item, Call* call);
   void HandleTick(const proto::Tick& tick, Call* call);
   void HandleRequest(const proto::HostRequest& request, Call* call);
@@ -171,6 +172,9 @@ class Core {
   };
   void HandleFrame(const std::shared_ptr<peers::Peer>& peer, const peers::Received& received,
                    Call* call);
+  void GatherMessage(const std::shared_ptr<peers::Peer>& peer, const peers::Received& received,
+                     util::ByteView encoded, Call* call);
+  void StepMessages(Call* call);
   Status TakeRequest(const std::shared_ptr<peers::Peer>& peer, const peers::Received& received,
                      const peers::FrameItem& item, Call* call);
   Status TakeReply(const std::shared_ptr<peers::Peer>& peer, const peers::FrameItem& item,
@@ -264,7 +268,8 @@ class Core {
   std::atomic<uint64_t> own_unix_ms_{0};
   std::atomic<uint64_t> next_peer_warning_tick_{0};
   // For messages that need none.
-  const std::shared_ptr<const env::Evidence> no_evidence_ = std::make_shared<env::Evidence>();
+  const env::Evidence no_evidence_{};
+  const attestation::Expectation no_expectation_{};
 
   PeerTransactions transactions_;
 

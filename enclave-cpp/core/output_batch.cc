@@ -22,8 +22,7 @@ OutputBatch::OutputBatch(env::Env* env, integrity::Tree* tree, metrics::Registry
     : env_(env),
       surroundings_{env, tree},
       metrics_(metrics),
-      arena_(StartingWith(block_, sizeof(block_))),
-      message_(google::protobuf::Arena::CreateMessage<proto::EnclaveToHostMessage>(&arena_)) {}
+      arena_(StartingWith(block_, sizeof(block_))) {}
 
 OutputBatch::~OutputBatch() {
   // Only after an exception: what was gathered is lost, but no session stays claimed for ever.
@@ -35,33 +34,46 @@ OutputBatch::~OutputBatch() {
   for (const std::shared_ptr<peers::Peer>& peer : claimed_peers_) peer->Release(this);
 }
 
+proto::EnclaveToHostMessage* OutputBatch::message() {
+  if (sent_) {
+    arena_.Reset();
+    sent_ = false;
+  }
+  if (message_ == nullptr) {
+    message_ = google::protobuf::Arena::CreateMessage<proto::EnclaveToHostMessage>(&arena_);
+  }
+  return message_;
+}
+
 proto::EnclaveItem* OutputBatch::AddItem() {
   FinishItem();
+  (void)message();
   unfinished_ = google::protobuf::Arena::CreateMessage<proto::EnclaveItem>(&arena_);
   return unfinished_;
 }
 
 void OutputBatch::FinishItem() {
   if (unfinished_ == nullptr) return;
-  message_->mutable_items()->UnsafeArenaAddAllocated(std::exchange(unfinished_, nullptr));
+  message()->mutable_items()->UnsafeArenaAddAllocated(std::exchange(unfinished_, nullptr));
 }
 
 void OutputBatch::AppendClientItem(uint64_t client_id, client::OutItem item) {
   FinishItem();
+  proto::EnclaveToHostMessage* const message = this->message();
   // Complete before it is added: should memory run out in between, no half item is left.
   auto* out = google::protobuf::Arena::CreateMessage<proto::ClientOutput>(&arena_);
   out->set_client_id(client_id);
   out->set_data(std::move(item.data));
   out->set_fin(item.fin);
   out->set_error(item.error);
-  message_->add_items()->unsafe_arena_set_allocated_client(out);
+  message->add_items()->unsafe_arena_set_allocated_client(out);
   large_bytes_ += out->data().size();
 }
 
 void OutputBatch::AddClientItem(const std::shared_ptr<client::Session>& session,
                                 client::OutItem item) {
   // Room first: a claim that memory ran out on would never end.
-  if (claimed_.size() == claimed_.capacity()) claimed_.reserve(2 * claimed_.size() + 1);
+  if (claimed_.size() == claimed_.capacity()) claimed_.reserve(2 * claimed_.size() + 4);
   bool already = false;
   if (!session->ClaimOutput(this, &already)) {
     session->LeaveInOutbox(std::move(item));
@@ -75,7 +87,7 @@ void OutputBatch::AddClientItem(const std::shared_ptr<client::Session>& session,
 void OutputBatch::AddPeer(const std::shared_ptr<peers::Peer>& peer) {
   // Room first: a claim that memory ran out on would never end.
   if (claimed_peers_.size() == claimed_peers_.capacity()) {
-    claimed_peers_.reserve(2 * claimed_peers_.size() + 1);
+    claimed_peers_.reserve(2 * claimed_peers_.size() + 4);
   }
   bool already = false;
   // Claimed before by this batch: taken along once the message on its way is out.
@@ -101,27 +113,32 @@ bool OutputBatch::AppendPeerItems(const std::shared_ptr<peers::Peer>& peer) {
 void OutputBatch::AppendPeerItem(const raft::PeerId& peer, std::string data) {
   FinishItem();
   large_bytes_ += data.size();
+  proto::EnclaveToHostMessage* const message = this->message();
   auto* out = google::protobuf::Arena::CreateMessage<proto::PeerOutput>(&arena_);
   out->set_peer_id(peer.data(), peer.size());
   out->set_data(std::move(data));
-  message_->add_items()->unsafe_arena_set_allocated_peer(out);
+  message->add_items()->unsafe_arena_set_allocated_peer(out);
 }
 
 void OutputBatch::Flush() {
   int round = 0;
   do {
     FinishItem();
-    if (message_->items_size() > 0) Send();
+    if (items() > 0) Send();
     CollectOutboxes(++round < kMaxRounds);
-  } while (message_->items_size() > 0);
+  } while (items() > 0);
 }
 
 void OutputBatch::Send() {
   serialized_.clear();
   message_->AppendToString(&serialized_);
-  // Gives back what the items took, beyond the block on the stack.
-  arena_.Reset();
-  message_ = google::protobuf::Arena::CreateMessage<proto::EnclaveToHostMessage>(&arena_);
+  message_ = nullptr;
+  sent_ = true;
+  // What lies beyond the block on the stack is given back before the host is called.
+  if (large_bytes_ > kStackBlockBytes) {
+    arena_.Reset();
+    sent_ = false;
+  }
   large_bytes_ = 0;
   metrics_->Increment(proto::COUNTER_HOST_OUTPUTS);
   const Status status = env_->Output(serialized_);

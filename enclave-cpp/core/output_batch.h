@@ -67,13 +67,17 @@ class OutputBatch {
   void NoteBytes(size_t bytes) { large_bytes_ += bytes; }
 
   // True when enough is gathered that it should go before more is added.
-  bool large() const { return large_bytes_ > kLargeBytes || message_->items_size() > kLargeItems; }
+  bool large() const { return large_bytes_ > kLargeBytes || items() > kLargeItems; }
 
   // Hands everything to the host. No lock may be held. A message that the host refuses is counted
   // and lost, with all in it: a host can always drop messages.
   void Flush();
 
  private:
+  int items() const { return message_ == nullptr ? 0 : message_->items_size(); }
+  // What is being gathered. Ends what was sent.
+  proto::EnclaveToHostMessage* message();
+
   // Messages in which one call takes along what others leave for a peer meanwhile. Then it goes:
   // the next call that has something for that peer, or the next tick, takes the rest. Else a busy
   // group could keep one call, the tick's too, for ever.
@@ -94,7 +98,10 @@ class OutputBatch {
   // Small messages are built without touching the heap, whose lock all threads share.
   alignas(8) char block_[kStackBlockBytes];
   google::protobuf::Arena arena_;
-  proto::EnclaveToHostMessage* message_;
+  // Null where nothing is gathered.
+  proto::EnclaveToHostMessage* message_ = nullptr;
+  // What is in the arena has been sent.
+  bool sent_ = false;
   proto::EnclaveItem* unfinished_ = nullptr;
   std::string serialized_;
   size_t large_bytes_ = 0;

@@ -87,19 +87,16 @@ Status Core::ReceiveFrom(const std::shared_ptr<peers::Peer>& peer, util::ByteVie
   const bool handshake = message.ok() && (message->kind == peers::MessageKind::kSyn ||
                                           message->kind == peers::MessageKind::kSynAck);
   // Only handshakes need to know who we are and what we ask of the other side.
-  std::shared_ptr<const env::Evidence> evidence = no_evidence_;
-  attestation::Expectation expectation;
-  uint64_t seconds = 0;
-  if (handshake) {
-    evidence = PeerEvidence(call);
-    if (evidence == nullptr) return proto::ERROR_ATTESTATION_UNAVAILABLE;
-    expectation = PeerExpectation(peer->id());
-    seconds = JudgeSeconds();
+  if (!handshake) {
+    return peer->Receive(surroundings(), peers::Identity{peer_keys_, no_evidence_},
+                         peers::Judge{no_expectation_, 0}, data, received);
   }
-  const peers::Identity identity{peer_keys_, *evidence};
-  const peers::Judge judge{expectation, seconds};
-  const Status status = peer->Receive(surroundings(), identity, judge, data, received);
-  if (handshake && !status.ok()) {
+  const std::shared_ptr<const env::Evidence> evidence = PeerEvidence(call);
+  if (evidence == nullptr) return proto::ERROR_ATTESTATION_UNAVAILABLE;
+  const attestation::Expectation expectation = PeerExpectation(peer->id());
+  const Status status = peer->Receive(surroundings(), peers::Identity{peer_keys_, *evidence},
+                                      peers::Judge{expectation, JudgeSeconds()}, data, received);
+  if (!status.ok()) {
     metrics_.Increment(proto::COUNTER_PEER_HANDSHAKES_FAILED);
     LogPeerRefused(status.error(), call);
     JoinerRefused(peer->id(), status.error(), call);
@@ -111,6 +108,8 @@ void Core::AfterReceive(const std::shared_ptr<peers::Peer>& peer, Status status,
                         peers::Received* received, Call* call) {
   metrics_.CountError(status.error());
   if (status.error() == proto::ERROR_INTEGRITY_MISMATCH) return StopFor(status.error(), call);
+  // What the session before said counts as said before it ended.
+  if (received->disconnected || received->connected) StepMessages(call);
   if (received->disconnected) {
     PeerDown(peer, status.ok() ? proto::ERROR_PEERS_RESET : status.error(), call);
   }
@@ -202,14 +201,6 @@ void Core::PeerDown(const std::shared_ptr<peers::Peer>& peer, Error error, Call*
 
 void Core::HandleFrame(const std::shared_ptr<peers::Peer>& peer, const peers::Received& received,
                        Call* call) {
-  std::vector<raft::Message> messages;
-  const auto step = [&] {
-    if (messages.empty()) return;
-    Outcome outcome;
-    replica_.Step(peer->id(), messages, &outcome);
-    messages.clear();
-    Deliver(&outcome, call);
-  };
   peers::FrameReader reader(util::View(received.data));
   Status status;
   while (status.ok() && !reader.done()) {
@@ -217,24 +208,44 @@ void Core::HandleFrame(const std::shared_ptr<peers::Peer>& peer, const peers::Re
     status = item.status();
     if (!item.ok()) break;
     if (item->kind == peers::ItemKind::kRaft) {
-      // A peer that joins takes part in nothing yet.
-      Result<raft::Message> message = received.attested.joins()
-                                          ? proto::ERROR_PEERS_NOT_ALLOWED
-                                          : raft::DecodeMessage(item->attachment);
-      if (message.ok()) {
-        messages.push_back(std::move(*message));
-      } else {
-        metrics_.CountError(message.error());
-      }
+      GatherMessage(peer, received, item->attachment, call);
       continue;
     }
-    step();
+    StepMessages(call);
     status = item->kind == peers::ItemKind::kRequest ? TakeRequest(peer, received, *item, call)
                                                      : TakeReply(peer, *item, call);
   }
-  step();
+  if (status.ok()) return;
   // An attested peer sends no such thing: something is broken there, or here.
-  if (!status.ok()) ResetSession(peer, status.error(), call);
+  StepMessages(call);
+  ResetSession(peer, status.error(), call);
+}
+
+// Keeps a consensus message until those that came with it are here, too: answers of several
+// followers that one call brings are decided on, put under the integrity tree and followed up once.
+void Core::GatherMessage(const std::shared_ptr<peers::Peer>& peer, const peers::Received& received,
+                         util::ByteView encoded, Call* call) {
+  // A peer that joins takes part in nothing yet.
+  Result<raft::Message> message =
+      received.attested.joins() ? proto::ERROR_PEERS_NOT_ALLOWED : raft::DecodeMessage(encoded);
+  if (!message.ok()) return metrics_.CountError(message.error());
+  if (call->messages.size() >= Call::kMaxMessages ||
+      call->message_bytes >= Call::kMaxMessageBytes) {
+    StepMessages(call);
+  }
+  call->messages.push_back(PeerMessage{peer->id(), std::move(*message)});
+  call->message_bytes += encoded.size();
+}
+
+// Hands what was gathered to the replica.
+void Core::StepMessages(Call* call) {
+  if (call->messages.empty()) return;
+  const std::vector<PeerMessage> messages = std::exchange(call->messages, {});
+  call->message_bytes = 0;
+  if (stopped_.load(std::memory_order_acquire)) return;
+  Outcome outcome;
+  replica_.Step(messages, &outcome);
+  Deliver(&outcome, call);
 }
 
 Status Core::TakeRequest(const std::shared_ptr<peers::Peer>& peer, const peers::Received& received,

@@ -63,6 +63,12 @@ struct GroupCommandEnd {
   Error error = proto::OK;
 };
 
+// A message of consensus that a peer's session brought.
+struct PeerMessage {
+  raft::PeerId from{};
+  raft::Message message;
+};
+
 // What a call on the replica brought about, for the caller to act on without the lock.
 struct Outcome {
   std::vector<Completion> completions;
@@ -143,9 +149,9 @@ class Replica {
 
   // ---- Other replicas (replica_group.cc) ----
 
-  // Consensus messages of one peer, in order.
-  void Step(const raft::PeerId& from, const std::vector<raft::Message>& messages, Outcome* outcome)
-      SVR2_EXCLUDES(mutex_);
+  // Consensus messages of peers, those of each peer in order. What follows from all of them
+  // together is decided, confirmed and sent once.
+  void Step(const std::vector<PeerMessage>& messages, Outcome* outcome) SVR2_EXCLUDES(mutex_);
 
   // An entry that a peer's clients want in the log. `payload` is checked: whole commands under the
   // peer's own tag. Fails as clients' own requests do, then nothing was appended.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "core/replica.h"
@@ -68,14 +69,14 @@ void Replica::Publish(Made* made, Status confirmed, Outcome* outcome) {
 // Leaves messages in the peers' outboxes, in the order of the decisions.
 void Replica::SendLocked(std::vector<raft::Addressed>* messages, Outcome* outcome) {
   for (raft::Addressed& addressed : *messages) {
-    const std::shared_ptr<peers::Peer> peer = peers_->Find(addressed.to, now_tick_);
+    std::shared_ptr<peers::Peer> peer = peers_->Find(addressed.to, now_tick_);
     if (peer == nullptr) continue;
     // Consensus copes with lost messages.
     if (!peer->Push(std::move(addressed.message)).ok()) continue;
-    if (std::find(outcome->touched.begin(), outcome->touched.end(), peer) ==
-        outcome->touched.end()) {
-      outcome->touched.push_back(peer);
-    }
+    std::vector<std::shared_ptr<peers::Peer>>& touched = outcome->touched;
+    if (std::find(touched.begin(), touched.end(), peer) != touched.end()) continue;
+    if (touched.empty()) touched.reserve(messages->size());
+    touched.push_back(std::move(peer));
   }
 }
 
@@ -85,7 +86,11 @@ Status Replica::ApplyCommitted(uint64_t appended, Made* made) {
     raft::Output output = raft.TakeOutput();
     if (output.stopped.has_value()) return *output.stopped;
     metrics_->Increment(proto::COUNTER_ENTRIES_DROPPED, output.dropped_entries);
-    for (raft::Addressed& message : output.messages) made->messages.push_back(std::move(message));
+    if (made->messages.empty()) {
+      made->messages = std::move(output.messages);
+    } else {
+      std::move(output.messages.begin(), output.messages.end(), std::back_inserter(made->messages));
+    }
     for (const raft::RoleChange& change : output.role_changes) {
       made->outcome.role_changes.push_back(change);
       if (change.role == raft::Role::kPreCandidate) metrics_->Increment(proto::COUNTER_ELECTIONS);

@@ -27,8 +27,7 @@ bool Replica::IsConnected(const raft::PeerId& id) const {
   return peer != nullptr && peer->connected();
 }
 
-void Replica::Step(const raft::PeerId& from, const std::vector<raft::Message>& messages,
-                   Outcome* outcome) {
+void Replica::Step(const std::vector<PeerMessage>& messages, Outcome* outcome) {
   util::MutexLock lock(&mutex_);
   if (stopped_.has_value() || group_ == nullptr) {
     return metrics_->CountError(stopped_.has_value() ? proto::ERROR_CORE_STOPPED
@@ -37,8 +36,8 @@ void Replica::Step(const raft::PeerId& from, const std::vector<raft::Message>& m
   try {
     Anchor before;
     ReadAnchor(&before);
-    for (const raft::Message& message : messages) {
-      metrics_->CountError(group_->raft.Step(from, message).error());
+    for (const PeerMessage& message : messages) {
+      metrics_->CountError(group_->raft.Step(message.from, message.message).error());
     }
     AdvanceLocked(before, 0, outcome);
   } catch (const std::bad_alloc&) {

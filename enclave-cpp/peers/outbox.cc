@@ -49,9 +49,10 @@ void Outbox::Close() { Renew(0, std::string()); }
 
 void Outbox::Renew(uint64_t epoch, std::string control) {
   // Wiped outside the lock.
-  std::deque<Queued> dropped;
+  std::vector<Item> dropped;
   util::MutexLock lock(&mutex_);
   dropped.swap(items_);
+  taken_ = 0;
   bytes_ = 0;
   overflowed_ = false;
   epoch_ = epoch;
@@ -65,29 +66,31 @@ void Outbox::AddControl(std::string message) {
 }
 
 void Outbox::PushControl(std::string message) {
+  if (message.empty()) return;
   util::MutexLock lock(&mutex_);
   AddControl(std::move(message));
 }
 
-Status Outbox::Push(Item item) {
+Status Outbox::Push(Item&& item) {
   const size_t bytes = ItemBytes(item);
   if (bytes > kMaxPlaintextBytes) return proto::ERROR_PEERS_MESSAGE_TOO_LARGE;
   const bool is_raft = std::holds_alternative<raft::Message>(item);
   const Reply* const reply = std::get_if<Reply>(&item);
   // Wiped outside the lock.
-  std::deque<Queued> dropped;
+  std::vector<Item> dropped;
   util::MutexLock lock(&mutex_);
   if (overflowed_) return proto::ERROR_PEERS_OUTBOX_FULL;
   if (epoch_ == 0 || (reply != nullptr && reply->epoch != epoch_)) {
     return is_raft ? Status::Ok() : Status(proto::ERROR_PEERS_NOT_CONNECTED);
   }
-  if (items_.size() >= kMaxOutboxItems || bytes > kMaxOutboxBytes - bytes_) {
+  if (items_.size() - taken_ >= kMaxOutboxItems || bytes > kMaxOutboxBytes - bytes_) {
     dropped.swap(items_);
+    taken_ = 0;
     bytes_ = 0;
     overflowed_ = true;
     return proto::ERROR_PEERS_OUTBOX_FULL;
   }
-  items_.push_back(Queued{std::move(item), bytes});
+  items_.push_back(std::move(item));
   bytes_ += bytes;
   return Status::Ok();
 }
@@ -103,7 +106,7 @@ bool Outbox::TakeOrRelease(const void* owner, Batch* batch) {
   *batch = Batch();
   util::MutexLock lock(&mutex_);
   SVR2_CHECK(owner_ == owner);
-  if (control_.empty() && items_.empty() && !overflowed_) {
+  if (control_.empty() && taken_ == items_.size() && !overflowed_) {
     owner_ = nullptr;
     return false;
   }
@@ -116,14 +119,28 @@ bool Outbox::TakeOrRelease(const void* owner, Batch* batch) {
     overflowed_ = false;
     epoch_ = 0;
   }
-  while (!items_.empty() && batch->bytes < kFrameTargetBytes &&
-         batch->bytes + items_.front().bytes <= kMaxPlaintextBytes) {
-    batch->items.push_back(std::move(items_.front().item));
-    batch->bytes += items_.front().bytes;
-    bytes_ -= items_.front().bytes;
-    items_.pop_front();
+  if (taken_ == 0 && bytes_ <= kFrameTargetBytes) {
+    batch->items.swap(items_);
+    batch->bytes = std::exchange(bytes_, 0);
+  } else {
+    TakeSome(batch);
   }
   return true;
+}
+
+void Outbox::TakeSome(Batch* batch) {
+  while (taken_ < items_.size() && batch->bytes < kFrameTargetBytes) {
+    const size_t bytes = ItemBytes(items_[taken_]);
+    if (batch->bytes + bytes > kMaxPlaintextBytes) break;
+    // First what needs memory.
+    batch->items.push_back(std::move(items_[taken_]));
+    ++taken_;
+    batch->bytes += bytes;
+    bytes_ -= bytes;
+  }
+  if (2 * taken_ < items_.size()) return;
+  items_.erase(items_.begin(), items_.begin() + static_cast<ptrdiff_t>(taken_));
+  taken_ = 0;
 }
 
 void Outbox::Release(const void* owner) {
@@ -133,7 +150,7 @@ void Outbox::Release(const void* owner) {
 
 bool Outbox::empty() const {
   util::MutexLock lock(&mutex_);
-  return control_.empty() && items_.empty() && !overflowed_;
+  return control_.empty() && taken_ == items_.size() && !overflowed_;
 }
 
 size_t Outbox::bytes() const {

@@ -11,7 +11,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <string>
 #include <variant>
 #include <vector>
@@ -70,7 +69,7 @@ class Outbox {
   // ERROR_PEERS_MESSAGE_TOO_LARGE for an item that no message could carry, and with
   // ERROR_PEERS_OUTBOX_FULL at the bounds: then all is dropped, nothing more is taken, and whoever
   // drains next resets the session.
-  Status Push(Item item) SVR2_EXCLUDES(mutex_);
+  Status Push(Item&& item) SVR2_EXCLUDES(mutex_);
 
   // True when `owner` now is the one who drains; `*already` says that it was before.
   bool Claim(const void* owner, bool* already) SVR2_EXCLUDES(mutex_);
@@ -96,10 +95,8 @@ class Outbox {
   size_t bytes() const SVR2_EXCLUDES(mutex_);
 
  private:
-  struct Queued {
-    Item item;
-    size_t bytes = 0;  // ItemBytes of it.
-  };
+  // Takes the first items up to kFrameTargetBytes, of more than that.
+  void TakeSome(Batch* batch) SVR2_REQUIRES(mutex_);
   // Drops the items; from now on those of this epoch are taken, 0: none.
   void Renew(uint64_t epoch, std::string control) SVR2_EXCLUDES(mutex_);
   void AddControl(std::string message) SVR2_REQUIRES(mutex_);
@@ -109,7 +106,10 @@ class Outbox {
   bool overflowed_ SVR2_GUARDED_BY(mutex_) = false;
   const void* owner_ SVR2_GUARDED_BY(mutex_) = nullptr;
   std::vector<std::string> control_ SVR2_GUARDED_BY(mutex_);
-  std::deque<Queued> items_ SVR2_GUARDED_BY(mutex_);
+  // Those before taken_ have been taken; they go when they are half of all.
+  std::vector<Item> items_ SVR2_GUARDED_BY(mutex_);
+  size_t taken_ SVR2_GUARDED_BY(mutex_) = 0;
+  // ItemBytes of the rest.
   size_t bytes_ SVR2_GUARDED_BY(mutex_) = 0;
 };
 

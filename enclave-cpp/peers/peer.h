@@ -55,7 +55,7 @@ class Peer {
   Result<proto::MinimumLimits> EvidenceValues(const Surroundings& surroundings);
 
   // As Outbox::Push.
-  Status Push(Item item) { return outbox_.Push(std::move(item)); }
+  Status Push(Item&& item) { return outbox_.Push(std::move(item)); }
   // As Outbox::Claim and Release.
   bool Claim(const void* owner, bool* already) { return outbox_.Claim(owner, already); }
   void Release(const void* owner) { outbox_.Release(owner); }

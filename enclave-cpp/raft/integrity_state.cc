@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the integrity tree is given of consensus.
+// What the integrity tree is given of consensus. It is hashed twice a step, so it is kept short
+// without leaving anything out: numbers take as many bytes as they need, and what is often equal to
+// what was written before is then one byte.
 
 #include <cstring>
+#include <iterator>
 
 #include "raft/raft.h"
 #include "util/check.h"
-#include "util/endian.h"
 
 namespace svr2::raft {
 namespace {
@@ -17,13 +19,10 @@ class Writer {
   explicit Writer(uint8_t* out) : begin_(out), out_(out) {}
 
   void Byte(uint8_t value) { *out_++ = value; }
-  void Number32(uint32_t value) {
-    util::StoreBigEndian32(out_, value);
-    out_ += sizeof(value);
-  }
-  void Number64(uint64_t value) {
-    util::StoreBigEndian64(out_, value);
-    out_ += sizeof(value);
+  // Seven bits a byte, the lowest first; the top bit says that more follow.
+  void Number(uint64_t value) {
+    for (; value >= 0x80; value >>= 7) Byte(static_cast<uint8_t>(value | 0x80));
+    Byte(static_cast<uint8_t>(value));
   }
   template <size_t N>
   void Bytes(const std::array<uint8_t, N>& value) {
@@ -37,15 +36,24 @@ class Writer {
   }
   void Optional(const std::optional<PeerId>& value) {
     Byte(value.has_value() ? 1 : 0);
-    Bytes(value.value_or(PeerId{}));
+    if (value.has_value()) Bytes(*value);
+  }
+  void OptionalAfter(const std::optional<PeerId>& value, const std::optional<PeerId>& before) {
+    if (value == before) return Byte(kAsBefore);
+    Optional(value);
   }
   void At(const Position& value) {
-    Number64(value.index);
-    Number64(value.term);
+    Number(value.index);
+    Number(value.term);
     Bytes(value.hash);
   }
+  void AtAfter(const Position& value, const Position& before) {
+    if (value == before) return Byte(kAsBefore);
+    Byte(0);
+    At(value);
+  }
   void Members(uint64_t index, const Membership& membership, const Hash& removed_digest) {
-    Number64(index);
+    Number(index);
     Byte(static_cast<uint8_t>(membership.members().size()));
     for (const Member& member : membership.members()) {
       Bytes(member.id);
@@ -57,6 +65,8 @@ class Writer {
   size_t size() const { return static_cast<size_t>(out_ - begin_); }
 
  private:
+  static constexpr uint8_t kAsBefore = 2;
+
   uint8_t* const begin_;
   uint8_t* out_;
 };
@@ -65,16 +75,16 @@ class Writer {
 
 size_t Raft::WriteIntegrityState(uint8_t* out) const {
   Writer writer(out);
-  writer.Number64(term_);
+  writer.Number(term_);
   writer.Byte(static_cast<uint8_t>(role_));
   writer.Optional(vote_);
-  writer.Optional(leader_);
-  writer.Number32(static_cast<uint32_t>(stopped_.value_or(proto::OK)));
+  writer.OptionalAfter(leader_, vote_);
+  writer.Number(static_cast<uint64_t>(stopped_.value_or(proto::OK)));
   writer.At(log_.base());
-  writer.At(log_.last());
-  writer.At(promise());
-  writer.At(commit());
-  writer.At(applied());
+  // Each is read where it is used from, whether or not it ends as a byte.
+  const Position positions[] = {log_.last(), promise(), commit(), applied()};
+  writer.At(positions[0]);
+  for (size_t i = 1; i < std::size(positions); ++i) writer.AtAfter(positions[i], positions[i - 1]);
   // Those between the first and the last are of use only once the last was truncated.
   writer.Byte(static_cast<uint8_t>(memberships_.size() > 1 ? 2 : 1));
   writer.Members(memberships_.back().index, memberships_.back().membership,
@@ -91,7 +101,7 @@ size_t Raft::WriteIntegrityState(uint8_t* out) const {
     writer.Byte(static_cast<uint8_t>(asked_.size()));
     for (const Asked& asked : asked_) {
       writer.Name(asked.id);
-      writer.Number64(asked.promise);
+      writer.Number(asked.promise);
       writer.Byte(asked.granted ? 1 : 0);
     }
   }
@@ -103,11 +113,11 @@ size_t Raft::WriteIntegrityState(uint8_t* out) const {
       writer.Name(progress.id);
       writer.Byte(static_cast<uint8_t>((progress.voting ? 1 : 0) | (progress.voted_before ? 2 : 0) |
                                        (progress.member ? 4 : 0) | (progress.rolled_back ? 8 : 0)));
-      writer.Number64(progress.stored);
-      writer.Number64(progress.promised);
-      writer.Number64(progress.acknowledged_round);
-      writer.Number64(progress.sent_round);
-      writer.Number64(progress.answered_round);
+      writer.Number(progress.stored);
+      writer.Number(progress.promised);
+      writer.Number(progress.acknowledged_round);
+      writer.Number(progress.sent_round);
+      writer.Number(progress.answered_round);
     }
   }
   SVR2_CHECK(writer.size() <= kMaxIntegrityStateBytes);

@@ -213,6 +213,8 @@ std::vector<Raft::MemberProgress> Raft::OtherMembers() const {
 
 void Raft::SendAppends() {
   if (transfer_.has_value()) OrderTransfer();
+  // Mostly one request a member.
+  output_messages_.reserve(output_messages_.size() + progress_.size());
   for (Progress& progress : progress_) SendTo(&progress);
 }
 

@@ -218,7 +218,7 @@ class Raft {
   // Writes at most kMaxIntegrityStateBytes and returns how many (under 700 in a group of three); no
   // allocation, no hashing.
   static constexpr size_t kMaxIntegrityStateBytes =
-      480 + 2 * 33 * kMaxMembers + 49 * (kMaxMembers + kMaxLeaving) + 48 * kMaxMembers;
+      480 + 2 * 33 * kMaxMembers + 59 * (kMaxMembers + kMaxLeaving) + 8 * kMaxMembers;
   size_t WriteIntegrityState(uint8_t* out) const;
 
   const PeerId& self() const { return self_; }

@@ -25,10 +25,19 @@ void Wipe(Bytes* bytes) {
 
 bool ConstantTimeEqual(ByteView a, ByteView b) {
   if (a.size() != b.size()) return false;
-  uint32_t difference = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    difference |= static_cast<uint32_t>(a.data()[i] ^ b.data()[i]);
-    // Keeps the compiler from leaving the loop early.
+  uint64_t difference = 0;
+  // The barriers keep the compiler from leaving a loop early.
+  size_t i = 0;
+  for (; a.size() - i >= sizeof(uint64_t); i += sizeof(uint64_t)) {
+    uint64_t word_a;
+    uint64_t word_b;
+    std::memcpy(&word_a, a.data() + i, sizeof(word_a));
+    std::memcpy(&word_b, b.data() + i, sizeof(word_b));
+    difference |= word_a ^ word_b;
+    __asm__ __volatile__("" : "+r"(difference));
+  }
+  for (; i < a.size(); ++i) {
+    difference |= static_cast<uint64_t>(a.data()[i] ^ b.data()[i]);
     __asm__ __volatile__("" : "+r"(difference));
   }
   return difference == 0;
