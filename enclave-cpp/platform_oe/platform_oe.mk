@@ -76,11 +76,11 @@ $(OE_BUILD)/crypto/ml_kem.o: OE_EXTRA = -isystem $(PQCLEAN_ROOT)
 $(OE_BUILD)/%.o: %.cc $(OE_UNPACKED) | $(PB_HEADERS)
 	@mkdir -p $(@D)
 	$(call SAY,OE-CXX,$<)
-	$(Q)$(OE_CLANGXX) $(OE_CXX_COMMON) $(OE_WARNINGS) -I. -isystem $(SODIUM_ROOT)/include $(OE_EXTRA) -MMD -MP -c $< -o $@
+	$(Q)$(OE_CLANGXX) $(OE_CXX_COMMON) $(OE_WARNINGS) -I. -isystem $(SODIUM_ROOT)/include $(OE_EXTRA) -MD -MP -c $< -o $@
 $(OE_BUILD)/gen/%.pb.o: $(GEN)/svr2/%.pb.cc $(OE_UNPACKED) | $(PB_HEADERS)
 	@mkdir -p $(@D)
 	$(call SAY,OE-CXX,$<)
-	$(Q)$(OE_CLANGXX) $(OE_CXX_COMMON) -w -MMD -MP -c $< -o $@
+	$(Q)$(OE_CLANGXX) $(OE_CXX_COMMON) -w -MD -MP -c $< -o $@
 
 $(OE_DEPS)/protobuf/%.o: $(PROTOBUF_SOURCE)/.unpacked
 	@mkdir -p $(@D)
