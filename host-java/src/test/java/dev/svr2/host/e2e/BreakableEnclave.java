@@ -29,16 +29,17 @@ final class BreakableEnclave implements EnclaveHandle {
 
   /** A loader that keeps what it loaded last. */
   static final class Loader implements EnclaveRuntime.Loader {
-    private final Path image;
+    private final Platform platform;
     volatile BreakableEnclave enclave;
 
-    Loader(Path image) {
-      this.image = image;
+    Loader(Platform platform) {
+      this.platform = platform;
     }
 
     @Override
     public EnclaveHandle load(OutputHandler output) throws EnclaveException {
-      enclave = new BreakableEnclave(Enclave.load(Platform.LOCAL, image, Set.of(), output), output);
+      Path image = TestPlatforms.image(platform);
+      enclave = new BreakableEnclave(Enclave.load(platform, image, Set.of(), output), output);
       return enclave;
     }
   }

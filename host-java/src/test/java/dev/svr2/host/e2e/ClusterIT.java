@@ -11,6 +11,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import dev.svr2.enclave.Platform;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
@@ -23,6 +24,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class ClusterIT {
   private static final int NOT_APPLIED = 5;
@@ -51,15 +54,25 @@ class ClusterIT {
   }
 
   /** Every command of the README's tour, with its exit code and what it says it prints. */
-  @Test
-  void theTourOfTheReadmeIsWhatHappens() throws Exception {
-    launcher.startCluster();
+  @ParameterizedTest
+  @EnumSource(names = {"LOCAL", "OE_SIMULATION"})
+  void theTourOfTheReadmeIsWhatHappens(Platform platform) throws Exception {
+    TestPlatforms.require(platform);
+    launcher.startCluster("--platform", platform.configName());
     Map<String, String> places =
         Map.of(
-            "127.0.0.1:37611", launcher.ready("client"),
-            "127.0.0.1:46613", launcher.ready("control"),
-            "127.0.0.1:41055", launcher.replica(2),
-            ".run/", launcher.runDir() + "/");
+            "127.0.0.1:37611",
+            launcher.ready("client"),
+            "127.0.0.1:46613",
+            launcher.ready("control"),
+            "127.0.0.1:41055",
+            launcher.replica(2),
+            "platform             local",
+            "platform             " + platform,
+            "enclave.signed.local",
+            "enclave" + TestPlatforms.suffix(platform),
+            ".run/",
+            launcher.runDir() + "/");
     List<ReadmeTour.Step> steps = ReadmeTour.read(Launcher.ROOT.resolve("README.md"), places);
     assertTrue(steps.size() >= 8, () -> steps.size() + " commands in the tour");
     assertTrue(steps.stream().anyMatch(step -> step.command().contains("kill -9")));

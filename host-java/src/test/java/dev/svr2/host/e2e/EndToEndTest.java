@@ -53,22 +53,29 @@ import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.AfterParameterizedClassInvocation;
+import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.EnumSource;
 
+@ParameterizedClass
+@EnumSource(names = {"LOCAL", "OE_SIMULATION"})
 class EndToEndTest {
-  private static final Path IMAGE =
-      Path.of(System.getProperty("svr2.root"), "build", "enclave_test.signed.local");
   private static final byte[] DATA = filled(32, 0x51);
 
+  private static Platform platform;
   private static HostFixture fixture;
   private static Pins pins;
 
-  @BeforeAll
-  static void startAGroupOfOne() throws Exception {
-    fixture = start(IMAGE);
+  EndToEndTest(Platform unused) {}
+
+  @BeforeParameterizedClassInvocation
+  static void startAGroupOfOne(Platform on) throws Exception {
+    TestPlatforms.require(on);
+    platform = on;
+    fixture = start(TestPlatforms.image(on));
     fixture.control().createGroup(CreateGroupCall.getDefaultInstance());
     Awaitility.await().until(() -> status(fixture).getReady());
     byte[] evidence =
@@ -80,15 +87,16 @@ class EndToEndTest {
     pins = PinBlock.fromHandshakeStart(evidence, true);
   }
 
-  @AfterAll
+  @AfterParameterizedClassInvocation
   static void stop() {
     if (fixture != null) {
       fixture.close();
+      fixture = null;
     }
   }
 
   private static HostFixture start(Path image) throws Exception {
-    return HostFixture.start("", output -> Enclave.load(Platform.LOCAL, image, Set.of(), output));
+    return HostFixture.start("", output -> Enclave.load(platform, image, Set.of(), output));
   }
 
   private static GetStatusResponse status(HostFixture fixture) {
@@ -292,7 +300,7 @@ class EndToEndTest {
 
   @Test
   void aFlippedByteInTheImageIsRefusedWithTheFileNamed(@TempDir Path folder) throws Exception {
-    byte[] image = Files.readAllBytes(IMAGE);
+    byte[] image = Files.readAllBytes(TestPlatforms.image(platform));
     image[image.length / 2] ^= 1;
     Path altered = folder.resolve("altered.signed.local");
     Files.write(altered, image);
@@ -303,7 +311,7 @@ class EndToEndTest {
 
   @Test
   void twoHostsInOneProcessAreTwoGroups() throws Exception {
-    try (HostFixture other = start(IMAGE)) {
+    try (HostFixture other = start(TestPlatforms.image(platform))) {
       other.control().createGroup(CreateGroupCall.getDefaultInstance());
       Awaitility.await().until(() -> status(other).getReady());
       client(user(6)).backup(pin(7), DATA, 5);

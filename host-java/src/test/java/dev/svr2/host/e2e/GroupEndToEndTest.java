@@ -20,6 +20,7 @@ import dev.svr2.client.RestoreResult;
 import dev.svr2.client.Svr2Client;
 import dev.svr2.client.grpc.GrpcTransport;
 import dev.svr2.client.pin.PinKeys;
+import dev.svr2.enclave.Platform;
 import dev.svr2.host.HostFixture;
 import dev.svr2.host.LogLines;
 import dev.svr2.proto.CreateGroupCall;
@@ -30,7 +31,6 @@ import dev.svr2.proto.GetHashResult;
 import dev.svr2.proto.GetStatusRequest;
 import dev.svr2.proto.MemberStatus;
 import dev.svr2.proto.StatusReply;
-import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -41,18 +41,21 @@ import java.util.concurrent.Callable;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.EnumSource;
 
+@ParameterizedClass
+@EnumSource(names = {"LOCAL", "OE_SIMULATION"})
 class GroupEndToEndTest {
-  private static final Path IMAGE =
-      Path.of(System.getProperty("svr2.root"), "build", "enclave_test.signed.local");
   private static final byte[] DATA = filled(32, 0x51);
   private static final String USER = "00112233445566778899aabbccddeeff";
 
   private static final String CONFIG =
       """
-      platform: local
+      platform: %s
       simulated: true
-      image.path: enclave.signed.local
+      image.path: enclave_test.signed
       group:
         min_voting_replicas: 3
         max_voting_replicas: 5
@@ -67,7 +70,7 @@ class GroupEndToEndTest {
 
   /** One host, and the way to its enclave. */
   private final class Replica {
-    final BreakableEnclave.Loader loader = new BreakableEnclave.Loader(IMAGE);
+    final BreakableEnclave.Loader loader = new BreakableEnclave.Loader(platform);
     final HostFixture fixture;
 
     Replica(String onStart, List<Replica> others) throws Exception {
@@ -77,7 +80,7 @@ class GroupEndToEndTest {
               .toList();
       fixture =
           HostFixture.startWith(
-              CONFIG.formatted(onStart, "'" + String.join(",", addresses) + "'"), loader);
+              CONFIG.formatted(platform, onStart, "'" + String.join(",", addresses) + "'"), loader);
       replicas.add(this);
     }
 
@@ -109,8 +112,18 @@ class GroupEndToEndTest {
     }
   }
 
+  private final Platform platform;
   private final List<Replica> replicas = new ArrayList<>();
   private Pins pins;
+
+  GroupEndToEndTest(Platform platform) {
+    this.platform = platform;
+  }
+
+  @BeforeParameterizedClassInvocation
+  static void require(Platform platform) {
+    TestPlatforms.require(platform);
+  }
 
   @AfterEach
   void close() {
