@@ -30,6 +30,7 @@ struct Core::Call {
 
   // Room for so many is made at once.
   static constexpr size_t kUsualPeers = 6;
+  static constexpr size_t kUsualMessages = 4;
   // More than this is not gathered, and not decided on in one go.
   static constexpr size_t kMaxMessages = 256;
   static constexpr size_t kMaxMessageBytes = size_t{1} << 20;

@@ -233,6 +233,7 @@ void Core::GatherMessage(const std::shared_ptr<peers::Peer>& peer, const peers::
       call->message_bytes >= Call::kMaxMessageBytes) {
     StepMessages(call);
   }
+  if (call->messages.empty()) call->messages.reserve(Call::kUsualMessages);
   call->messages.push_back(PeerMessage{peer->id(), std::move(*message)});
   call->message_bytes += encoded.size();
 }

@@ -251,6 +251,7 @@ Result<uint64_t> Replica::GroupTimeSeconds() {
 Result<uint64_t> Replica::GroupTimeLocked() const {
   if (group_ == nullptr) return proto::ERROR_CORE_NO_GROUP;
   std::vector<raft::PeerId> other_voters;
+  other_voters.reserve(group_->raft.membership().members().size());
   for (const raft::Member& member : group_->raft.membership().members()) {
     if (member.voting && member.id != self_) other_voters.push_back(member.id);
   }

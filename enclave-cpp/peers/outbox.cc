@@ -6,22 +6,15 @@
 
 #include "peers/frame.h"
 #include "peers/link.h"
+#include "raft/message_codec.h"
 
 namespace svr2::peers {
 
 namespace {
 
-// More than the fixed part of any message of consensus, and of an entry in one.
-constexpr size_t kRaftMessageBytes = 256;
-constexpr size_t kEntryBytes = 64;
-
 struct SizeOf {
   size_t operator()(const raft::Message& message) const {
-    size_t bytes = kRaftMessageBytes;
-    if (const auto* append = std::get_if<raft::AppendRequest>(&message)) {
-      for (const raft::Entry& entry : append->entries) bytes += kEntryBytes + entry.payload.size();
-    }
-    return bytes;
+    return raft::EncodedMessageBytes(message);
   }
   size_t operator()(const Request& request) const {
     return request.head.ByteSizeLong() + request.attachment.size();

@@ -43,7 +43,7 @@ inline constexpr size_t kMaxControlMessages = 16;
 // A drained frame ends with the item that reaches this.
 inline constexpr size_t kFrameTargetBytes = 256 * 1024;
 
-// Bytes that the item will have in a frame, or somewhat more. Serializes nothing.
+// Bytes that the item will have in a frame. Serializes nothing.
 size_t ItemBytes(const Item& item);
 
 // Thread-safe. Its mutex is a leaf: nothing is called and no lock taken under it.

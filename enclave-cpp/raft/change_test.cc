@@ -247,9 +247,9 @@ TEST(RaftChangeTest, UndoneOneByOne) {
 TEST(RaftStateTest, IsSmallForThreeAndBoundedForAll) {
   TestGroup group(GroupOf(3), 3);
   group.Elect(1);
-  for (uint8_t i = 1; i <= 3; ++i) EXPECT_LE(IntegrityState(group[i]).size(), 700u);
+  for (uint8_t i = 1; i <= 3; ++i) EXPECT_LE(IntegrityState(group[i]).size(), 400u);
   RaftTesting::Campaign(&group[2]);
-  EXPECT_LE(IntegrityState(group[2]).size(), 700u);
+  EXPECT_LE(IntegrityState(group[2]).size(), 400u);
 
   Options options = GroupOf(kMaxMembers - 1, 1);
   options.group.min_voting_replicas = 2;

@@ -215,7 +215,7 @@ class Raft {
   // that is checked where they are used; as leader what each other member has stored, promised and
   // acknowledged, and a leadership transfer; as (pre-)candidate the nonce, the votes and what was
   // asked of whom; who was seen rolled back. What only decides when something is sent is not in it.
-  // Writes at most kMaxIntegrityStateBytes and returns how many (under 700 in a group of three); no
+  // Writes at most kMaxIntegrityStateBytes and returns how many (under 400 in a group of three); no
   // allocation, no hashing.
   static constexpr size_t kMaxIntegrityStateBytes =
       480 + 2 * 33 * kMaxMembers + 59 * (kMaxMembers + kMaxLeaving) + 8 * kMaxMembers;
