@@ -286,7 +286,10 @@ void Core::AnswerGroup(const Asker& asker, Call* call) {
   if (status.ok()) {
     proto::GroupAnswer* answer = SetMember(&reply, &proto::PeerReply::set_allocated_get_group);
     *answer->mutable_config() = *group;
-    for (const raft::Member& member : replica_.Members()) {
+    const std::vector<raft::Member> members = replica_.Members();
+    // Room first: a list that cannot grow loses the element that it was about to take.
+    answer->mutable_members()->Reserve(static_cast<int>(members.size()));
+    for (const raft::Member& member : members) {
       proto::MemberStatus* entry = answer->add_members();
       entry->set_peer_id(member.id.data(), member.id.size());
       entry->set_voting(member.voting);
