@@ -2,6 +2,7 @@
 
 #include "env/rdrand.h"
 
+#include <cpuid.h>
 #include <gtest/gtest.h>
 #include <sodium.h>
 
@@ -20,6 +21,11 @@ bool Flaky(uint64_t* word) {
   if (calls++ % (failures_before_success + 1) != failures_before_success) return false;
   *word = 0x0807060504030201u;
   return true;
+}
+
+bool HasRdrand() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_RDRND) != 0;
 }
 
 class RdrandTest : public ::testing::Test {
@@ -61,7 +67,7 @@ TEST_F(RdrandTest, WritesExactlyTheBytesAskedFor) {
 }
 
 TEST_F(RdrandTest, RdrandNeverRepeats) {
-  if (!__builtin_cpu_supports("rdrnd")) GTEST_SKIP() << "this CPU has no RDRAND";
+  if (!HasRdrand()) GTEST_SKIP() << "this CPU has no RDRAND";
   std::set<std::string> seen;
   for (int i = 0; i < 1000; ++i) {
     std::string out(16, '\0');
@@ -71,7 +77,7 @@ TEST_F(RdrandTest, RdrandNeverRepeats) {
 }
 
 TEST_F(RdrandTest, LibsodiumDrawsFromIt) {
-  if (!__builtin_cpu_supports("rdrnd")) GTEST_SKIP() << "this CPU has no RDRAND";
+  if (!HasRdrand()) GTEST_SKIP() << "this CPU has no RDRAND";
   UseRdrandInLibsodium();
   ASSERT_GE(sodium_init(), 0);
   EXPECT_STREQ(randombytes_implementation_name(), "rdrand");
