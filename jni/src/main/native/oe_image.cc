@@ -58,7 +58,7 @@ bool Range(std::string_view file, uint64_t at, uint64_t size, std::string_view* 
 Outcome FindInfo(std::string_view file, std::string_view* info) {
   if (file.size() < sizeof(Elf64_Ehdr)) return Malformed("ends within its ELF header");
   const auto header = Load<Elf64_Ehdr>(file, 0);
-  std::string_view table, name_header, names;
+  std::string_view table, names;
   if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB ||
       header.e_machine != EM_X86_64 || header.e_shentsize != sizeof(Elf64_Shdr) ||
       header.e_shstrndx >= header.e_shnum ||
