@@ -47,6 +47,9 @@ public abstract class Failure {
 
     /** The server broke the protocol before the request was sent; nothing was applied. */
     R protocolViolation(ProtocolViolation failure);
+
+    /** The application's {@link StateSaver} failed; nothing further was sent. */
+    R notSaved(NotSaved failure);
   }
 
   /** Not applied; repeating is safe. */
@@ -75,16 +78,20 @@ public abstract class Failure {
 
   /** The evidence or the pins were refused. */
   public static final class Refused extends Failure {
-    private final EvidenceRefusal reason;
+    private final EvidenceException cause;
 
     Refused(EvidenceException cause) {
       super(cause.getMessage());
-      this.reason = cause.reason();
+      this.cause = cause;
     }
 
     /** The check that failed. */
     public EvidenceRefusal reason() {
-      return reason;
+      return cause.reason();
+    }
+
+    EvidenceException cause() {
+      return cause;
     }
 
     @Override
@@ -126,6 +133,18 @@ public abstract class Failure {
     @Override
     public <R> R match(Cases<R> cases) {
       return cases.protocolViolation(this);
+    }
+  }
+
+  /** The state that must outlive the next request could not be saved, so it was not sent. */
+  public static final class NotSaved extends Failure {
+    NotSaved(Exception cause) {
+      super("the state could not be saved: " + cause.getClass().getSimpleName());
+    }
+
+    @Override
+    public <R> R match(Cases<R> cases) {
+      return cases.notSaved(this);
     }
   }
 }

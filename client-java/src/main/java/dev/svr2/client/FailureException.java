@@ -13,7 +13,7 @@ final class FailureException extends Exception {
     this(failure, false);
   }
 
-  /** A failure; { requestLeft} tells whether the request may have been sent. */
+  /** A failure; {@code requestLeft} tells whether the request may have been sent. */
   FailureException(Failure failure, boolean requestLeft) {
     super(failure.text(), null, false, false);
     this.failure = failure;

@@ -9,13 +9,13 @@ import dev.svr2.client.evidence.EvidenceException;
 import dev.svr2.client.evidence.EvidenceRefusal;
 import dev.svr2.client.evidence.EvidenceVerifier;
 import dev.svr2.client.evidence.VerifiedEvidence;
-import dev.svr2.client.noise.NoiseException;
 import dev.svr2.client.transport.Transport;
 import dev.svr2.client.transport.TransportException;
 import dev.svr2.proto.ClientHandshakeStart;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.Collections;
+import java.util.concurrent.CompletionException;
 
 /** Makes {@link Pins} out of verified evidence. Stateless. */
 public final class PinBlock {
@@ -57,14 +57,31 @@ public final class PinBlock {
       throws UnreachableException, EvidenceException {
     try (Transport.Stream stream = transport.open(credentials)) {
       VerifiedEvidence evidence = verifyHandshakeStart(stream.receive(timeout));
-      SecureSession.shakeHands(stream, handshake, evidence.publicKey(), new SecureRandom(), timeout)
+      byte[] key = evidence.publicKey();
+      Threads.onCaller(
+              Threads.timer(),
+              operation ->
+                  SecureSession.shakeHands(
+                      operation, stream, handshake, key, new SecureRandom(), timeout))
           .close();
       return evidence;
     } catch (TransportException e) {
       throw new UnreachableException(SecureSession.notSent(e));
-    } catch (NoiseException e) {
-      throw new UnreachableException(SecureSession.handshakeFailed(e));
+    } catch (CompletionException e) {
+      throw refusedOrUnreachable(e.getCause());
     }
+  }
+
+  private static UnreachableException refusedOrUnreachable(Throwable cause)
+      throws EvidenceException {
+    Failure failure =
+        cause instanceof FailureException
+            ? ((FailureException) cause).failure()
+            : SecureSession.notSent(TransportException.of(cause));
+    if (failure instanceof Failure.Refused) {
+      throw ((Failure.Refused) failure).cause();
+    }
+    return new UnreachableException(failure);
   }
 
   /**

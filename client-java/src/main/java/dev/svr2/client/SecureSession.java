@@ -21,8 +21,11 @@ import dev.svr2.proto.Response;
 import java.io.IOException;
 import java.security.SecureRandom;
 import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.function.Function;
 
-/** An established session. After a failure it can only be closed. For one thread at a time. */
+/** An established session. After a failure it can only be closed. One call at a time. */
 final class SecureSession implements AutoCloseable {
   /** Reads what it needs from a response; the response's bytes are wiped when it returns. */
   interface Reader<T> {
@@ -30,13 +33,19 @@ final class SecureSession implements AutoCloseable {
     T read(Response response);
   }
 
+  private final Operation operation;
   private final Transport.Stream stream;
   private final NoiseTransport noise;
   private final VerifiedEvidence evidence;
   private final Duration timeout;
 
   private SecureSession(
-      Transport.Stream stream, NoiseTransport noise, VerifiedEvidence evidence, Duration timeout) {
+      Operation operation,
+      Transport.Stream stream,
+      NoiseTransport noise,
+      VerifiedEvidence evidence,
+      Duration timeout) {
+    this.operation = operation;
     this.stream = stream;
     this.noise = noise;
     this.evidence = evidence;
@@ -48,67 +57,128 @@ final class SecureSession implements AutoCloseable {
    *
    * @param handshake the one to speak; a server that offers the other refuses it
    * @param timeout for each of the server's answers, later ones included
-   * @throws FailureException nothing can have been applied
+   * @return fails with a {@link FailureException}; then nothing can have been applied
    */
-  static SecureSession open(
+  static CompletableFuture<SecureSession> open(
+      Operation operation,
       Transport transport,
       Credentials credentials,
       PinPolicy policy,
       Handshake handshake,
       SecureRandom random,
-      Duration timeout)
-      throws FailureException {
+      Duration timeout) {
     Transport.Stream stream = transport.open(credentials);
-    boolean done = false;
+    CompletableFuture<byte[]> start = operation.await(stream.receive(), timeout);
+    CompletableFuture<SecureSession> session =
+        Operation.then(
+            start,
+            item -> {
+              VerifiedEvidence evidence = verify(item, policy);
+              CompletableFuture<NoiseTransport> noise =
+                  shakeHands(operation, stream, handshake, evidence.publicKey(), random, timeout);
+              return Operation.map(
+                  noise, keys -> new SecureSession(operation, stream, keys, evidence, timeout));
+            });
+    return failingWithFailures(session, SecureSession::notSent)
+        .whenComplete(
+            (opened, failure) -> {
+              if (failure != null) {
+                stream.close();
+              }
+            });
+  }
+
+  private static VerifiedEvidence verify(byte[] handshakeStart, PinPolicy policy)
+      throws FailureException {
     try {
-      VerifiedEvidence evidence = PinBlock.verifyHandshakeStart(stream.receive(timeout));
+      VerifiedEvidence evidence = PinBlock.verifyHandshakeStart(handshakeStart);
       policy.check(evidence);
-      NoiseTransport noise = shakeHands(stream, handshake, evidence.publicKey(), random, timeout);
-      done = true;
-      return new SecureSession(stream, noise, evidence, timeout);
+      return evidence;
     } catch (EvidenceException e) {
       throw new FailureException(new Failure.Refused(e));
-    } catch (NoiseException e) {
-      throw new FailureException(handshakeFailed(e));
-    } catch (TransportException e) {
-      throw new FailureException(notSent(e));
-    } finally {
-      if (!done) {
-        stream.close();
-      }
     }
   }
 
   /**
    * The handshake with the key of verified evidence.
    *
-   * @throws EvidenceException when the server says that it offers the other handshake; there is no
+   * @return fails with a {@link TransportException} or a {@link FailureException}; with {@link
+   *     Failure.Refused} when the server says that it offers the other handshake: there is no
    *     falling back to that, since anyone between may say so
    */
-  static NoiseTransport shakeHands(
+  static CompletableFuture<NoiseTransport> shakeHands(
+      Operation operation,
       Transport.Stream stream,
       Handshake handshake,
       byte[] serverKey,
       SecureRandom random,
-      Duration timeout)
-      throws EvidenceException, NoiseException, TransportException {
-    try (NoiseInitiator initiator =
+      Duration timeout) {
+    NoiseInitiator initiator =
         handshake == Handshake.NKHFS
             ? NoiseInitiator.nkHfs(serverKey, random)
-            : NoiseInitiator.nk(serverKey, random)) {
+            : NoiseInitiator.nk(serverKey, random);
+    CompletableFuture<NoiseTransport> noise;
+    try {
       stream.send(initiator.writeFirst());
-      return initiator.readSecond(stream.receive(timeout));
+      noise =
+          Operation.map(
+              operation.await(stream.receive(), timeout), second -> finish(initiator, second));
+    } catch (NoiseException e) {
+      noise = CompletableFuture.failedFuture(handshakeFailed(e));
     } catch (TransportException e) {
-      if (e.reason().equals(Error.ERROR_CLIENT_WRONG_HANDSHAKE.name())) {
-        throw new EvidenceException(
-            EvidenceRefusal.HANDSHAKE_NOT_OFFERED,
-            "this client speaks "
-                + handshake
-                + " (its pins or its option --handshake say so);"
-                + " client_pq in the server's configuration names the other");
-      }
-      throw e;
+      noise = CompletableFuture.failedFuture(e);
     }
+    return noise.handle(
+        (keys, failure) -> {
+          initiator.close();
+          if (failure != null) {
+            throw new CompletionException(otherHandshake(handshake, Operation.cause(failure)));
+          }
+          return keys;
+        });
+  }
+
+  private static NoiseTransport finish(NoiseInitiator initiator, byte[] second)
+      throws FailureException {
+    try {
+      return initiator.readSecond(second);
+    } catch (NoiseException e) {
+      throw handshakeFailed(e);
+    }
+  }
+
+  /** Words that help when the server says that it offers the other handshake. */
+  private static Throwable otherHandshake(Handshake handshake, Throwable failure) {
+    if (failure instanceof TransportException
+        && ((TransportException) failure)
+            .reason()
+            .equals(Error.ERROR_CLIENT_WRONG_HANDSHAKE.name())) {
+      return new FailureException(
+          new Failure.Refused(
+              new EvidenceException(
+                  EvidenceRefusal.HANDSHAKE_NOT_OFFERED,
+                  "this client speaks "
+                      + handshake
+                      + " (its pins or its option --handshake say so);"
+                      + " client_pq in the server's configuration names the other")));
+    }
+    return failure;
+  }
+
+  /** Turns a transport's exceptions into failures. */
+  private static <T> CompletableFuture<T> failingWithFailures(
+      CompletableFuture<T> future, Function<TransportException, Failure> words) {
+    return future.handle(
+        (value, failure) -> {
+          if (failure == null) {
+            return value;
+          }
+          Throwable cause = Operation.cause(failure);
+          throw new CompletionException(
+              cause instanceof TransportException
+                  ? new FailureException(words.apply((TransportException) cause))
+                  : cause);
+        });
   }
 
   VerifiedEvidence evidence() {
@@ -116,23 +186,40 @@ final class SecureSession implements AutoCloseable {
   }
 
   /**
-   * Sends one request and waits for its response.
+   * Sends one request; its response comes later.
    *
    * @param plaintext a serialized {@link Request}; wiped here
-   * @throws FailureException NotApplied only when the request did not leave or the server says so;
-   *     Unknown for every other end, malformed answers included
+   * @return fails with a {@link FailureException}: NotApplied only when the request did not leave
+   *     or the server says so; Unknown for every other end, malformed answers included
    */
-  <T> T call(byte[] plaintext, Reader<T> reader) throws FailureException {
+  <T> CompletableFuture<T> call(byte[] plaintext, Reader<T> reader) {
     byte[] item = noise.encrypt(plaintext);
     Secrets.wipe(plaintext);
     try {
       stream.send(item);
     } catch (TransportException e) {
-      throw new FailureException(notSent(e));
+      return CompletableFuture.failedFuture(new FailureException(notSent(e)));
     }
+    return operation
+        .await(stream.receive(), timeout)
+        .handle(
+            (answer, failure) -> {
+              try {
+                if (failure != null) {
+                  Throwable cause = Operation.cause(failure);
+                  throw new FailureException(sent(TransportException.of(cause)), true);
+                }
+                return read(answer, reader);
+              } catch (FailureException e) {
+                throw new CompletionException(e);
+              }
+            });
+  }
+
+  private <T> T read(byte[] item, Reader<T> reader) throws FailureException {
     byte[] answer = null;
     try {
-      answer = noise.decrypt(stream.receive(timeout));
+      answer = noise.decrypt(item);
       // Reading from a wrapped array makes the fields views of it, so that one wipe erases all.
       CodedInputStream in = UnsafeByteOperations.unsafeWrap(answer).newCodedInput();
       in.enableAliasing(true);
@@ -141,8 +228,6 @@ final class SecureSession implements AutoCloseable {
         throw unknown("the server's answer has no meaning");
       }
       return result;
-    } catch (TransportException e) {
-      throw new FailureException(sent(e), true);
     } catch (NoiseException e) {
       throw unknown("the server's answer does not verify");
     } catch (IOException e) {
@@ -156,8 +241,9 @@ final class SecureSession implements AutoCloseable {
     return new FailureException(new Failure.Unknown(text), true);
   }
 
-  static Failure handshakeFailed(NoiseException e) {
-    return new Failure.ProtocolViolation("the handshake failed: " + e.getMessage());
+  private static FailureException handshakeFailed(NoiseException e) {
+    return new FailureException(
+        new Failure.ProtocolViolation("the handshake failed: " + e.getMessage()));
   }
 
   /** The failure when no request has left. */

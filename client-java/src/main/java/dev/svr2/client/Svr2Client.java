@@ -1,374 +1,244 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The client: stores, restores, counts and erases one user's secret in one group, synchronously.
-// What may be repeated and what an answer means: protocol.md §2 and §3.
+// What may be repeated and what an answer means: protocol.md §2 and §3; how it is done: Engine.
 package dev.svr2.client;
 
-import dev.svr2.client.evidence.EvidenceException;
-import dev.svr2.client.internal.Secrets;
 import dev.svr2.client.pin.Pin;
 import dev.svr2.client.pin.PinKeys;
 import dev.svr2.client.transport.Transport;
-import dev.svr2.client.transport.TransportException;
-import java.security.SecureRandom;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ScheduledExecutorService;
 
 /**
  * Operations on one user's secret. Each opens a session of its own, so an object can be used by
  * several threads at once. No operation throws for what a server or a network does: that is in the
- * results.
+ * results. Each does its work on the calling thread; {@link #async} has the same operations without
+ * waiting.
  *
- * <p>Repetition: a backup is repeated until answered, at most {@link Builder#attempts} times, and
- * never once an expose was sent; from then on only the expose is repeated. {@link #tries} is
- * repeated likewise. A restore and a delete are never repeated.
+ * <p>Secrets are master keys of 32 bytes, wrapped under the PIN before they leave (protocol.md §7),
+ * unless a method says <i>raw</i>.
+ *
+ * <p>Repetition: a backup is repeated until answered, at most {@link Builder#attempts} times at
+ * each address, and never once an expose was sent; from then on only the expose is repeated. {@link
+ * #tries} is repeated likewise. A restore and a delete go on to the next address only as long as
+ * their request was not sent; they are never repeated by themselves.
+ *
+ * <p>A thread that is interrupted while it waits gets the result that is then true, and stays
+ * interrupted.
+ *
+ * @since 0.1
  */
 public final class Svr2Client {
-  /** Smallest secret in bytes. */
+  /** Smallest raw secret in bytes. */
   public static final int DATA_MIN_BYTES = Responses.DATA_MIN_BYTES;
 
-  /** Largest secret in bytes. */
+  /** Largest raw secret in bytes. */
   public static final int DATA_MAX_BYTES = Responses.DATA_MAX_BYTES;
 
   /** Largest number of guesses. */
   public static final int TRIES_MAX = Responses.TRIES_MAX;
 
-  private final Transport transport;
-  private final Credentials credentials;
-  private final Pins pins;
-  private final Handshake handshake;
-  private final boolean allowSimulated;
-  private final Duration timeout;
-  private final int attempts;
-  private final Duration retryPause;
-  private final SecureRandom random = new SecureRandom();
+  private final Engine engine;
 
   private Svr2Client(Builder b) {
-    transport = Objects.requireNonNull(b.transport, "transport");
-    credentials = Objects.requireNonNull(b.credentials, "credentials");
-    pins = b.pins;
+    if (b.transports.isEmpty()) {
+      throw new NullPointerException("transport");
+    }
+    Objects.requireNonNull(b.credentials, "credentials");
+    Pins pins = b.pins;
     if (pins != null && b.handshake != null && b.handshake != pins.handshake()) {
       throw new IllegalArgumentException("the pins name another handshake");
     }
-    handshake =
+    Handshake handshake =
         pins != null ? pins.handshake() : b.handshake != null ? b.handshake : Handshake.NKHFS;
-    allowSimulated = b.allowSimulated;
-    timeout = b.timeout;
-    attempts = b.attempts;
-    retryPause = b.retryPause;
+    engine =
+        new Engine(
+            new Addresses(b.transports, b.attempts, b.retryPause),
+            b.credentials,
+            pins,
+            handshake,
+            b.allowSimulated,
+            b.timeout,
+            b.executor != null ? b.executor : Threads.pool(),
+            b.timer != null ? b.timer : Threads.timer());
   }
 
-  /** A builder; transport and credentials must be set. */
+  /** A builder; at least one transport and the credentials must be set. */
   public static Builder builder() {
     return new Builder();
   }
 
-  /** Where the two PIN keys come from: hashed for the group of the session, or given. */
-  private final class KeySource implements AutoCloseable {
-    private final Pin pin;
-    private final PinKeys given;
-    private PinKeys derived;
-    private long derivedFor;
+  /** The same operations without waiting. */
+  public AsyncSvr2Client async() {
+    return new AsyncSvr2Client(engine);
+  }
 
-    KeySource(Pin pin, PinKeys given) {
-      this.pin = pin;
-      this.given = given;
-      if (pins != null) {
-        // Hash before a session waits for it.
-        keys(pins.group().groupId());
-      }
-    }
-
-    PinKeys keys(long groupId) {
-      if (given != null) {
-        return given;
-      }
-      if (derived == null || derivedFor != groupId) {
-        close();
-        derived = PinKeys.derive(pin, credentials.user(), groupId);
-        derivedFor = groupId;
-      }
-      return derived;
-    }
-
-    @Override
-    public void close() {
-      if (derived != null) {
-        derived.close();
-      }
-    }
+  Engine engine() {
+    return engine;
   }
 
   // ---- Backup ----
+
+  /**
+   * Wraps a master key with the PIN, stores that, then exposes it.
+   *
+   * @param pin stays the caller's
+   * @param masterKey 32 bytes; stays the caller's
+   * @param maxTries wrong guesses that erase it, 1 to 255
+   * @throws IllegalArgumentException when a size is outside its limits
+   */
+  public BackupResult backup(Pin pin, byte[] masterKey, int maxTries) {
+    checkMasterKey(masterKey, maxTries);
+    KeySource keys = KeySource.of(pin, engine.user());
+    return engine.await(op -> engine.backup(op, keys, masterKey.clone(), true, maxTries));
+  }
+
+  /**
+   * Like {@link #backup(Pin, byte[], int)} with keys derived elsewhere, which stay the caller's.
+   */
+  public BackupResult backup(PinKeys keys, byte[] masterKey, int maxTries) {
+    checkMasterKey(masterKey, maxTries);
+    KeySource source = KeySource.of(keys);
+    return engine.await(op -> engine.backup(op, source, masterKey.clone(), true, maxTries));
+  }
 
   /**
    * Stores a secret as it is, then exposes it.
    *
    * @param pin stays the caller's
    * @param data 16 to 48 bytes with at least 128 bits of entropy: the expose tells whoever guesses
-   *     it right. Secrets with less must be wrapped ({@link #backupMasterKey}).
+   *     it right. Secrets with less must be wrapped ({@link #backup}). Stays the caller's.
    * @param maxTries wrong guesses that erase it, 1 to 255
    * @throws IllegalArgumentException when a size is outside its limits
    */
-  public BackupResult backup(Pin pin, byte[] data, int maxTries) {
-    checkLimits(data, maxTries);
-    try (KeySource source = keySource(pin, null)) {
-      return new Backup(source, data, false, maxTries).run();
-    } catch (FailureException e) {
-      return new BackupResult.Failed(e.failure());
-    }
+  public BackupResult backupRaw(Pin pin, byte[] data, int maxTries) {
+    checkRaw(data, maxTries);
+    KeySource keys = KeySource.of(pin, engine.user());
+    return engine.await(op -> engine.backup(op, keys, data.clone(), false, maxTries));
   }
 
   /**
-   * Like {@link #backup(Pin, byte[], int)} with keys derived elsewhere, which stay the caller's.
+   * Like {@link #backupRaw(Pin, byte[], int)} with keys derived elsewhere, which stay the caller's.
    */
-  public BackupResult backup(PinKeys keys, byte[] data, int maxTries) {
-    checkLimits(data, maxTries);
-    try (KeySource source = keySource(null, keys)) {
-      return new Backup(source, data, false, maxTries).run();
-    } catch (FailureException e) {
-      return new BackupResult.Failed(e.failure());
-    }
-  }
-
-  /**
-   * Wraps a master key with the PIN, stores that, then exposes it.
-   *
-   * @param masterKey 32 bytes; stays the caller's
-   * @param maxTries wrong guesses that erase it, 1 to 255
-   * @throws IllegalArgumentException when a size is outside its limits
-   */
-  public BackupResult backupMasterKey(Pin pin, byte[] masterKey, int maxTries) {
-    if (masterKey.length != PinKeys.MASTER_KEY_BYTES) {
-      throw new IllegalArgumentException("a master key has 32 bytes");
-    }
-    checkTries(maxTries);
-    try (KeySource source = keySource(pin, null)) {
-      return new Backup(source, masterKey, true, maxTries).run();
-    } catch (FailureException e) {
-      return new BackupResult.Failed(e.failure());
-    }
+  public BackupResult backupRaw(PinKeys keys, byte[] data, int maxTries) {
+    checkRaw(data, maxTries);
+    KeySource source = KeySource.of(keys);
+    return engine.await(op -> engine.backup(op, source, data.clone(), false, maxTries));
   }
 
   /**
    * Repeats the second phase of a backup that ended in {@link BackupResult.ExposeUnknown}.
    *
    * @param data exactly what the backup stored: for a master key its wrapped form
+   * @throws IllegalArgumentException when it has another size than a secret can have
    */
   public BackupResult expose(byte[] data) {
-    checkLimits(data, 1);
-    try {
-      policy();
-    } catch (FailureException e) {
-      return new BackupResult.ExposeUnknown(e.failure());
-    }
-    return new Backup(null, data, false, 1).exposeOnly();
+    checkRaw(data, 1);
+    return engine.await(op -> engine.expose(op, data.clone()));
   }
 
-  /** One backup with its repetitions. */
-  private final class Backup {
-    private final KeySource source;
-    private final byte[] data;
-    private final boolean wrap;
-    private final int maxTries;
-    private boolean stored;
-    private boolean mayBeStored;
-    private boolean exposeSent;
-
-    Backup(KeySource source, byte[] data, boolean wrap, int maxTries) {
-      this.source = source;
-      this.data = data;
-      this.wrap = wrap;
-      this.maxTries = maxTries;
-    }
-
-    BackupResult exposeOnly() {
-      stored = true;
-      exposeSent = true;
-      return run();
-    }
-
-    BackupResult run() {
-      Failure last = null;
-      for (int i = 0; i < attempts; i++) {
-        if (i > 0 && !pause(i)) {
-          break;
-        }
-        try (SecureSession session = open()) {
-          return phases(session);
-        } catch (FailureException e) {
-          last = e.failure();
-          if (!mayRepeat(last)) {
-            break;
-          }
-        }
-      }
-      return failed(last);
-    }
-
-    private BackupResult phases(SecureSession session) throws FailureException {
-      PinKeys keys = source == null ? null : source.keys(session.evidence().group().groupId());
-      byte[] secret = wrap ? keys.wrap(data) : data;
-      try {
-        if (!stored) {
-          store(session, secret, keys.accessKey());
-        }
-        return expose(session, secret);
-      } finally {
-        if (wrap) {
-          Secrets.wipe(secret);
-        }
-      }
-    }
-
-    private void store(SecureSession session, byte[] secret, byte[] accessKey)
-        throws FailureException {
-      byte[] request = Requests.backup(secret, accessKey, maxTries);
-      Secrets.wipe(accessKey);
-      try {
-        stored = session.call(request, Responses::backup);
-      } catch (FailureException e) {
-        mayBeStored |= e.failure() instanceof Failure.Unknown;
-        throw e;
-      }
-    }
-
-    private BackupResult expose(SecureSession session, byte[] secret) throws FailureException {
-      try {
-        return session.call(Requests.expose(secret), Responses::expose)
-            ? new BackupResult.Stored()
-            : new BackupResult.ExposeRefused();
-      } catch (FailureException e) {
-        // Once an expose has left, the backup is never repeated, whatever the host says became of
-        // it: protocol.md §2, expose.
-        exposeSent |= e.requestLeft();
-        throw e;
-      }
-    }
-
-    private BackupResult failed(Failure last) {
-      if (exposeSent) {
-        return new BackupResult.ExposeUnknown(last);
-      }
-      if (stored) {
-        return new BackupResult.NotExposed(last);
-      }
-      if (mayBeStored && !(last instanceof Failure.Unknown)) {
-        // An earlier try is in doubt, whatever became of the last one.
-        return new BackupResult.Failed(
-            new Failure.Unknown("an earlier try had no answer; the last one: " + last.text()));
-      }
-      return new BackupResult.Failed(last);
-    }
-  }
-
-  // ---- Restore ----
+  // ---- A backup that can be stopped and resumed ----
 
   /**
-   * Asks for the secret; a wrong PIN costs a guess. Never repeated.
+   * Hashes the PIN and wraps a master key; sends nothing. The client must have pins.
+   *
+   * @return to be driven by {@link #resume}, or by {@link #store} and {@link #expose}, with this
+   *     client or another of the same user and group; the caller closes it
+   * @throws IllegalArgumentException when a size is outside its limits
+   * @throws IllegalStateException when the client has no pins
+   */
+  public PendingBackup prepare(Pin pin, byte[] masterKey, int maxTries) {
+    checkMasterKey(masterKey, maxTries);
+    engine.requireGroup();
+    KeySource keys = KeySource.of(pin, engine.user());
+    return engine.await(op -> engine.prepare(op, keys, masterKey.clone(), true, maxTries));
+  }
+
+  /** Like {@link #prepare} for a secret that is stored as it is, see {@link #backupRaw}. */
+  public PendingBackup prepareRaw(Pin pin, byte[] data, int maxTries) {
+    checkRaw(data, maxTries);
+    engine.requireGroup();
+    KeySource keys = KeySource.of(pin, engine.user());
+    return engine.await(op -> engine.prepare(op, keys, data.clone(), false, maxTries));
+  }
+
+  /**
+   * The first phase: stores the secret, not restorable yet. At once when that is already done.
+   *
+   * @throws IllegalArgumentException when the state is of another user or group
+   * @throws IllegalStateException when the client has no pins, or another operation uses the state
+   */
+  public StoreResult store(PendingBackup pending, StateSaver saver) {
+    return engine.await(op -> engine.store(op, pending, saver));
+  }
+
+  /**
+   * The second phase: makes the stored secret restorable. At once when the backup is over.
+   *
+   * @throws IllegalArgumentException when the state is of another user or group
+   * @throws IllegalStateException when nothing is stored yet, the client has no pins, or another
+   *     operation uses the state
+   */
+  public BackupResult expose(PendingBackup pending, StateSaver saver) {
+    return engine.await(op -> engine.resume(op, pending, saver, false));
+  }
+
+  /**
+   * Does what is left of a backup, whatever phase it is in. May be called until the result is
+   * {@link BackupResult.Stored} or {@link BackupResult.ExposeRefused}.
+   *
+   * @throws IllegalArgumentException when the state is of another user or group
+   * @throws IllegalStateException when the client has no pins, or another operation uses the state
+   */
+  public BackupResult resume(PendingBackup pending, StateSaver saver) {
+    return engine.await(op -> engine.resume(op, pending, saver, true));
+  }
+
+  // ---- Restore, tries, delete ----
+
+  /**
+   * Asks for the master key that {@link #backup} stored; a wrong PIN costs a guess. Never repeated
+   * once it may have been sent.
    *
    * @param pin stays the caller's
    */
   public RestoreResult restore(Pin pin) {
-    try (KeySource source = keySource(pin, null)) {
-      return restore(source, false);
-    } catch (FailureException e) {
-      return new RestoreResult.Failed(e.failure());
-    }
+    KeySource keys = KeySource.of(pin, engine.user());
+    return engine.await(op -> engine.restore(op, keys, true));
   }
 
   /** Like {@link #restore(Pin)} with keys derived elsewhere, which stay the caller's. */
   public RestoreResult restore(PinKeys keys) {
-    try (KeySource source = keySource(null, keys)) {
-      return restore(source, false);
-    } catch (FailureException e) {
-      return new RestoreResult.Failed(e.failure());
-    }
+    KeySource source = KeySource.of(keys);
+    return engine.await(op -> engine.restore(op, source, true));
   }
 
-  /**
-   * Like {@link #restore(Pin)}, and unwraps the master key that {@link #backupMasterKey} wrapped.
-   */
-  public RestoreResult restoreMasterKey(Pin pin) {
-    try (KeySource source = keySource(pin, null)) {
-      return restore(source, true);
-    } catch (FailureException e) {
-      return new RestoreResult.Failed(e.failure());
-    }
+  /** Asks for what is stored as it is, see {@link #backupRaw}; a wrong PIN costs a guess. */
+  public RestoreResult restoreRaw(Pin pin) {
+    KeySource keys = KeySource.of(pin, engine.user());
+    return engine.await(op -> engine.restore(op, keys, false));
   }
 
-  private RestoreResult restore(KeySource source, boolean unwrap) throws FailureException {
-    try (SecureSession session = open()) {
-      PinKeys keys = source.keys(session.evidence().group().groupId());
-      byte[] accessKey = keys.accessKey();
-      byte[] request = Requests.restore(accessKey);
-      Secrets.wipe(accessKey);
-      RestoreResult result = session.call(request, Responses::restore);
-      if (result instanceof RestoreResult.NothingThere) {
-        return new RestoreResult.NothingThere(whyNothing(session));
-      }
-      if (unwrap && result instanceof RestoreResult.Restored) {
-        return unwrap((RestoreResult.Restored) result, keys);
-      }
-      return result;
-    }
+  /** Like {@link #restoreRaw(Pin)} with keys derived elsewhere, which stay the caller's. */
+  public RestoreResult restoreRaw(PinKeys keys) {
+    KeySource source = KeySource.of(keys);
+    return engine.await(op -> engine.restore(op, source, false));
   }
-
-  private static RestoreResult unwrap(RestoreResult.Restored restored, PinKeys keys) {
-    byte[] wrapped = restored.data();
-    byte[] masterKey = keys.unwrap(wrapped);
-    Secrets.wipe(wrapped);
-    restored.close();
-    return masterKey == null
-        ? new RestoreResult.NotUnwrappable()
-        : new RestoreResult.Restored(masterKey, restored.tries());
-  }
-
-  /** Asks what there is after MISSING, which costs no guess; any trouble means not known. */
-  private static RestoreResult.NothingThere.Why whyNothing(SecureSession session) {
-    TriesResult tries;
-    try {
-      tries = session.call(Requests.tries(), Responses::tries);
-    } catch (FailureException e) {
-      return RestoreResult.NothingThere.Why.UNKNOWN;
-    }
-    if (tries instanceof TriesResult.NothingThere) {
-      return RestoreResult.NothingThere.Why.GONE_OR_NEVER_STORED;
-    }
-    // Exposed after all: someone stored it between the two requests.
-    return ((TriesResult.Left) tries).exposed()
-        ? RestoreResult.NothingThere.Why.UNKNOWN
-        : RestoreResult.NothingThere.Why.NOT_EXPOSED;
-  }
-
-  // ---- Tries, delete ----
 
   /** Asks for the guesses left, without spending one. Repeated like a backup. */
   public TriesResult tries() {
-    Failure last = null;
-    for (int i = 0; i < attempts; i++) {
-      if (i > 0 && !pause(i)) {
-        break;
-      }
-      try (SecureSession session = open()) {
-        return session.call(Requests.tries(), Responses::tries);
-      } catch (FailureException e) {
-        last = e.failure();
-        if (!mayRepeat(last)) {
-          break;
-        }
-      }
-    }
-    return new TriesResult.Failed(last);
+    return engine.await(engine::tries);
   }
 
   /** Erases the secret, inside a session with verified evidence. */
   public DeleteResult delete() {
-    try (SecureSession session = open()) {
-      return session.call(Requests.delete(), Responses::delete);
-    } catch (FailureException e) {
-      return new DeleteResult.Failed(e.failure());
-    }
+    return engine.await(engine::delete);
   }
 
   /**
@@ -376,55 +246,21 @@ public final class Svr2Client {
    * host's word.
    */
   public DeleteResult deleteWithoutSession() {
-    try {
-      transport.deleteBackup(credentials, timeout);
-      return new DeleteResult.Deleted();
-    } catch (TransportException e) {
-      // Credentials are checked before anything is done, so that refusal is clear by itself.
-      boolean refused = e.kind() == TransportException.Kind.CREDENTIALS;
-      return new DeleteResult.Failed(refused ? SecureSession.notSent(e) : SecureSession.sent(e));
-    }
+    return engine.await(engine::deleteWithoutSession);
   }
 
-  // ---- Common ----
+  // ---- Limits ----
 
-  private SecureSession open() throws FailureException {
-    return SecureSession.open(transport, credentials, policy(), handshake, random, timeout);
-  }
-
-  /** Refuses before any connection when no evidence could be accepted. */
-  private PinPolicy policy() throws FailureException {
-    try {
-      return PinPolicy.of(pins, allowSimulated);
-    } catch (EvidenceException e) {
-      throw new FailureException(new Failure.Refused(e));
-    }
-  }
-
-  /** A source of keys; the policy is asked first, so that no PIN is hashed in vain. */
-  private KeySource keySource(Pin pin, PinKeys keys) throws FailureException {
-    policy();
-    return new KeySource(pin, keys);
-  }
-
-  private static boolean mayRepeat(Failure failure) {
-    return failure instanceof Failure.NotApplied || failure instanceof Failure.Unknown;
-  }
-
-  /** Waits before try number {@code i}, longer each time; false when interrupted. */
-  private boolean pause(int i) {
-    try {
-      Thread.sleep(retryPause.toMillis() << Math.min(i - 1, 6));
-      return true;
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      return false;
-    }
-  }
-
-  private static void checkLimits(byte[] data, int maxTries) {
+  static void checkRaw(byte[] data, int maxTries) {
     if (data.length < DATA_MIN_BYTES || data.length > DATA_MAX_BYTES) {
       throw new IllegalArgumentException("the secret must have 16 to 48 bytes");
+    }
+    checkTries(maxTries);
+  }
+
+  static void checkMasterKey(byte[] masterKey, int maxTries) {
+    if (masterKey.length != PinKeys.MASTER_KEY_BYTES) {
+      throw new IllegalArgumentException("a master key has 32 bytes");
     }
     checkTries(maxTries);
   }
@@ -437,7 +273,7 @@ public final class Svr2Client {
 
   /** Settings of a client. Not thread-safe. */
   public static final class Builder {
-    private Transport transport;
+    private List<Transport> transports = new ArrayList<>();
     private Credentials credentials;
     private Pins pins;
     private Handshake handshake;
@@ -445,12 +281,28 @@ public final class Svr2Client {
     private Duration timeout = Duration.ofSeconds(10);
     private int attempts = 3;
     private Duration retryPause = Duration.ofMillis(500);
+    private Executor executor;
+    private ScheduledExecutorService timer;
 
     private Builder() {}
 
     /** The way to the server; stays the caller's to close. */
     public Builder transport(Transport value) {
-      transport = value;
+      return transports(Objects.requireNonNull(value, "transport"));
+    }
+
+    /**
+     * Ways to several replicas of one group, in the order in which they are asked; the one that
+     * answered last comes first. They stay the caller's to close.
+     */
+    public Builder transports(Transport... values) {
+      return transports(Arrays.asList(values));
+    }
+
+    /** The same from a list, which is copied. */
+    public Builder transports(List<? extends Transport> values) {
+      values.forEach(value -> Objects.requireNonNull(value, "transport"));
+      transports = new ArrayList<>(values);
       return this;
     }
 
@@ -487,7 +339,7 @@ public final class Svr2Client {
       return this;
     }
 
-    /** Sessions tried for a backup, an expose and tries, 1 to 100. Default 3. */
+    /** Sessions tried at each address for a backup, an expose and tries, 1 to 100. Default 3. */
     public Builder attempts(int value) {
       if (value < 1 || value > 100) {
         throw new IllegalArgumentException("attempts must be 1 to 100");
@@ -496,12 +348,34 @@ public final class Svr2Client {
       return this;
     }
 
-    /** Pause before the second try, doubled each time; 0 to 1 minute. Default 500 ms. */
+    /**
+     * Pause before all addresses are tried again, doubled each time; 0 to 1 minute. Default 500 ms.
+     */
     public Builder retryPause(Duration value) {
       if (value.isNegative() || value.compareTo(Duration.ofMinutes(1)) > 0) {
         throw new IllegalArgumentException("retryPause must be 0 to 1 minute");
       }
       retryPause = value;
+      return this;
+    }
+
+    /**
+     * Where the work of asynchronous operations runs, and what is chained to their results: PIN
+     * hashing (about a second of a core), evidence, cryptography. It never waits there. Default: a
+     * pool of at most four daemon threads that all clients share. Stays the caller's to end; an
+     * operation that it refuses to run fails.
+     */
+    public Builder executor(Executor value) {
+      executor = value;
+      return this;
+    }
+
+    /**
+     * What tells timeouts and pauses; no work is done on it. Default: one daemon thread that all
+     * clients share. Stays the caller's to end.
+     */
+    public Builder timer(ScheduledExecutorService value) {
+      timer = value;
       return this;
     }
 

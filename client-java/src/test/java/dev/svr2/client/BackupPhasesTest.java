@@ -27,7 +27,7 @@ class BackupPhasesTest {
   }
 
   private String backup() {
-    return Describe.of(fixture.client().backup(ClientFixture.RIGHT, ClientFixture.DATA, 3));
+    return Describe.of(fixture.client().backupRaw(ClientFixture.RIGHT, ClientFixture.DATA, 3));
   }
 
   private String requests() {

@@ -53,7 +53,7 @@ class FailureMappingTest {
   private static final FakeServer.Step SILENT = item -> null;
 
   private String restore() {
-    return Describe.of(fixture.impatient().restore(ClientFixture.RIGHT));
+    return Describe.of(fixture.impatient().restoreRaw(ClientFixture.RIGHT));
   }
 
   @Test
@@ -137,7 +137,7 @@ class FailureMappingTest {
     assertEquals("CredentialsRefused", restore());
     assertEquals(
         "CredentialsRefused",
-        Describe.of(fixture.client().backup(ClientFixture.RIGHT, ClientFixture.DATA, 1)));
+        Describe.of(fixture.client().backupRaw(ClientFixture.RIGHT, ClientFixture.DATA, 1)));
     assertEquals("CredentialsRefused", Describe.of(fixture.client().tries()));
     assertEquals("CredentialsRefused", Describe.of(fixture.client().delete()));
     assertEquals("CredentialsRefused", Describe.of(fixture.client().deleteWithoutSession()));
@@ -149,17 +149,18 @@ class FailureMappingTest {
   void refusedEvidence() {
     Svr2Client client = fixture.client(); // Takes its pins now.
     server.evidence.measurement[0] ^= 1;
-    assertEquals("Refused", Describe.of(client.restore(ClientFixture.RIGHT)));
+    assertEquals("Refused", Describe.of(client.restoreRaw(ClientFixture.RIGHT)));
     assertEquals("Refused", Describe.of(client.tries()));
     assertEquals("Refused", Describe.of(client.delete()));
-    assertEquals("Refused", Describe.of(client.backup(ClientFixture.RIGHT, ClientFixture.DATA, 1)));
+    assertEquals(
+        "Refused", Describe.of(client.backupRaw(ClientFixture.RIGHT, ClientFixture.DATA, 1)));
     server.evidence.measurement[0] ^= 1;
     Svr2Client careful = fixture.builder().allowSimulated(false).build();
-    assertEquals("Refused", Describe.of(careful.restore(ClientFixture.RIGHT)));
+    assertEquals("Refused", Describe.of(careful.restoreRaw(ClientFixture.RIGHT)));
     int sessions = server.sessions.get();
     Svr2Client unpinned = fixture.builder().allowSimulated(false).pins(null).build();
     assertEquals("Refused", Describe.of(unpinned.tries()));
-    assertEquals("Refused", Describe.of(unpinned.restore(ClientFixture.RIGHT)));
+    assertEquals("Refused", Describe.of(unpinned.restoreRaw(ClientFixture.RIGHT)));
     assertEquals("ExposeUnknown(Refused)", Describe.of(unpinned.expose(ClientFixture.DATA)));
     assertEquals(sessions, server.sessions.get());
     assertEquals(0, server.requests.size());
@@ -184,7 +185,7 @@ class FailureMappingTest {
       Handshake other = offered == Handshake.NK ? Handshake.NKHFS : Handshake.NK;
       Svr2Client unpinned = fixture.builder().pins(null).handshake(other).build();
       RestoreResult.Failed failed =
-          assertInstanceOf(RestoreResult.Failed.class, unpinned.restore(ClientFixture.RIGHT));
+          assertInstanceOf(RestoreResult.Failed.class, unpinned.restoreRaw(ClientFixture.RIGHT));
       Failure.Refused refused = assertInstanceOf(Failure.Refused.class, failed.failure());
       assertEquals(EvidenceRefusal.HANDSHAKE_NOT_OFFERED, refused.reason());
       for (String word : new String[] {"client_pq", "pins", "--handshake", "" + other}) {
@@ -192,7 +193,7 @@ class FailureMappingTest {
       }
       assertEquals(0, server.requests.size());
       Svr2Client right = fixture.builder().pins(null).handshake(offered).build();
-      assertEquals("Restored(32,5)", Describe.of(right.restore(ClientFixture.RIGHT)));
+      assertEquals("Restored(32,5)", Describe.of(right.restoreRaw(ClientFixture.RIGHT)));
       server.requests.clear();
     }
   }
@@ -201,7 +202,7 @@ class FailureMappingTest {
   void pinsNameTheHandshake() {
     server.handshake = Handshake.NK;
     Pins pins = fixture.pins();
-    assertEquals("Refused", Describe.of(fixture.client().restore(ClientFixture.RIGHT)));
+    assertEquals("Refused", Describe.of(fixture.client().restoreRaw(ClientFixture.RIGHT)));
     Pins nk =
         new Pins(
             pins.measurement(),
@@ -212,7 +213,7 @@ class FailureMappingTest {
             false);
     assertEquals(
         "Restored(32,5)",
-        Describe.of(fixture.builder().pins(nk).build().restore(ClientFixture.RIGHT)));
+        Describe.of(fixture.builder().pins(nk).build().restoreRaw(ClientFixture.RIGHT)));
     assertThrows(
         IllegalArgumentException.class,
         () -> fixture.builder().pins(nk).handshake(Handshake.NKHFS).build());
@@ -264,7 +265,8 @@ class FailureMappingTest {
     Svr2Client client = fixture.client();
     assertEquals("Unknown", Describe.of(client.tries()));
     assertEquals("Unknown", Describe.of(client.delete()));
-    assertEquals("Unknown", Describe.of(client.backup(ClientFixture.RIGHT, ClientFixture.DATA, 1)));
+    assertEquals(
+        "Unknown", Describe.of(client.backupRaw(ClientFixture.RIGHT, ClientFixture.DATA, 1)));
   }
 
   private static Response restored(RestoreResponse.Status status, int size, int tries) {
@@ -296,17 +298,29 @@ class FailureMappingTest {
 
   @Test
   void afterMissingTheReasonMayStayUnknown() {
+    assertEquals("NothingThere(UNKNOWN)", restoreTheLastGuess(100));
+    assertEquals(1, server.requests.stream().filter(Request::hasRestore).count());
+  }
+
+  @Test
+  void afterMissingTheReasonIsAskedForUntilThereIsAnAnswer() {
+    assertEquals("NothingThere(GONE_OR_NEVER_STORED)", restoreTheLastGuess(2));
+    assertEquals(1, server.requests.stream().filter(Request::hasRestore).count());
+  }
+
+  /** The answers from the second on are lost, until that one. */
+  private String restoreTheLastGuess(int lost) {
     fixture.store(1);
     AtomicInteger answers = new AtomicInteger();
     server.onAnswer =
         item -> {
-          if (answers.incrementAndGet() == 2) {
+          int answer = answers.incrementAndGet();
+          if (answer >= 2 && answer <= lost) {
             throw FakeServer.failure(Code.INTERNAL, null);
           }
           return item;
         };
-    assertEquals(
-        "NothingThere(UNKNOWN)", Describe.of(fixture.client().restore(ClientFixture.WRONG)));
+    return Describe.of(fixture.client().restoreRaw(ClientFixture.WRONG));
   }
 
   @Test
@@ -321,7 +335,7 @@ class FailureMappingTest {
           return item;
         };
     assertEquals(
-        "NothingThere(UNKNOWN)", Describe.of(fixture.client().restore(ClientFixture.RIGHT)));
+        "NothingThere(UNKNOWN)", Describe.of(fixture.client().restoreRaw(ClientFixture.RIGHT)));
   }
 
   @Test
@@ -339,11 +353,11 @@ class FailureMappingTest {
   void aServerThatIsNotThere() {
     try (GrpcTransport nowhere = GrpcTransport.plaintext("127.0.0.1:1")) {
       Svr2Client client = fixture.builder().transport(nowhere).build();
-      assertEquals("NotApplied", Describe.of(client.restore(ClientFixture.RIGHT)));
+      assertEquals("NotApplied", Describe.of(client.restoreRaw(ClientFixture.RIGHT)));
       assertEquals("NotApplied", Describe.of(client.deleteWithoutSession()));
       assertEquals("NotApplied", Describe.of(client.tries()));
       assertEquals(
-          "NotApplied", Describe.of(client.backup(ClientFixture.RIGHT, ClientFixture.DATA, 1)));
+          "NotApplied", Describe.of(client.backupRaw(ClientFixture.RIGHT, ClientFixture.DATA, 1)));
     }
   }
 
@@ -356,7 +370,7 @@ class FailureMappingTest {
               .asRuntimeException();
         };
     RestoreResult.Failed failed =
-        (RestoreResult.Failed) fixture.client().restore(ClientFixture.RIGHT);
+        (RestoreResult.Failed) fixture.client().restoreRaw(ClientFixture.RIGHT);
     String text = failed.failure().text();
     assertTrue(text.length() <= 200 && text.contains("?[31mred?"), text);
     assertFalse(failed.toString().contains("\u001b"));
@@ -369,7 +383,7 @@ class FailureMappingTest {
           Thread.currentThread().interrupt(); // In process: this is the caller's thread.
           return null;
         };
-    assertEquals("Unknown", Describe.of(fixture.client().restore(ClientFixture.RIGHT)));
+    assertEquals("Unknown", Describe.of(fixture.client().restoreRaw(ClientFixture.RIGHT)));
     assertTrue(Thread.interrupted());
     assertEquals(1, server.requests.stream().filter(Request::hasRestore).count());
   }

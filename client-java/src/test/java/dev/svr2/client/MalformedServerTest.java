@@ -59,7 +59,7 @@ class MalformedServerTest {
   @Property(tries = 1_500)
   void restoreIsTruthful(@ForAll @IntRange(max = 3) int step, @ForAll long seed) {
     arrange(step, new Random(seed));
-    RestoreResult result = client.restore(ClientFixture.RIGHT);
+    RestoreResult result = client.restoreRaw(ClientFixture.RIGHT);
     String word = Describe.of(result);
     boolean asked = !fixture.server.requests.isEmpty();
     if (word.matches("NotApplied|Refused|Rejected|ProtocolViolation|CredentialsRefused")) {
@@ -81,7 +81,7 @@ class MalformedServerTest {
     arrange(step, new Random(seed));
     fixture.server.data = null;
     fixture.server.exposed = false;
-    String word = Describe.of(client.backup(ClientFixture.RIGHT, ClientFixture.DATA, 3));
+    String word = Describe.of(client.backupRaw(ClientFixture.RIGHT, ClientFixture.DATA, 3));
     if (word.equals("Stored")) {
       assertTrue(fixture.server.exposed && fixture.server.data != null);
     } else if (word.matches("NotApplied|Refused|Rejected|ProtocolViolation")) {

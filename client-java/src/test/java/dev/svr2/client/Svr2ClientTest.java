@@ -34,9 +34,10 @@ class Svr2ClientTest {
 
   @Test
   void storedExposedRestored() {
-    assertEquals("Stored", Describe.of(client.backup(ClientFixture.RIGHT, ClientFixture.DATA, 3)));
+    assertEquals(
+        "Stored", Describe.of(client.backupRaw(ClientFixture.RIGHT, ClientFixture.DATA, 3)));
     assertEquals(List.of(Request.InnerCase.BACKUP, Request.InnerCase.EXPOSE), requests());
-    RestoreResult result = client.restore(ClientFixture.RIGHT);
+    RestoreResult result = client.restoreRaw(ClientFixture.RIGHT);
     assertEquals("Restored(32,3)", Describe.of(result));
     RestoreResult.Restored restored = (RestoreResult.Restored) result;
     assertArrayEquals(ClientFixture.DATA, restored.data());
@@ -47,9 +48,9 @@ class Svr2ClientTest {
   @Test
   void wrongPinsSpendTheTriesThenNothingIsThere() {
     fixture.store(2);
-    assertEquals("WrongPin(1)", Describe.of(client.restore(ClientFixture.WRONG)));
+    assertEquals("WrongPin(1)", Describe.of(client.restoreRaw(ClientFixture.WRONG)));
     assertEquals(
-        "NothingThere(GONE_OR_NEVER_STORED)", Describe.of(client.restore(ClientFixture.WRONG)));
+        "NothingThere(GONE_OR_NEVER_STORED)", Describe.of(client.restoreRaw(ClientFixture.WRONG)));
     assertEquals(
         List.of(Request.InnerCase.RESTORE, Request.InnerCase.RESTORE, Request.InnerCase.TRIES),
         requests());
@@ -59,7 +60,7 @@ class Svr2ClientTest {
   void notExposedIsTold() {
     fixture.store(2);
     fixture.server.exposed = false;
-    assertEquals("NothingThere(NOT_EXPOSED)", Describe.of(client.restore(ClientFixture.RIGHT)));
+    assertEquals("NothingThere(NOT_EXPOSED)", Describe.of(client.restoreRaw(ClientFixture.RIGHT)));
     assertEquals("Left(2,false)", Describe.of(client.tries()));
   }
 
@@ -80,17 +81,17 @@ class Svr2ClientTest {
     byte[] masterKey = ClientFixture.filled(5, 32);
     try (Pin pin = Pin.of("1234".toCharArray());
         Pin other = Pin.of("1235".toCharArray())) {
-      assertEquals("Stored", Describe.of(client.backupMasterKey(pin, masterKey, 10)));
+      assertEquals("Stored", Describe.of(client.backup(pin, masterKey, 10)));
       assertEquals(48, fixture.server.data.length);
       assertFalse(Arrays.equals(masterKey, Arrays.copyOfRange(fixture.server.data, 16, 48)));
-      RestoreResult.Restored restored = (RestoreResult.Restored) client.restoreMasterKey(pin);
+      RestoreResult.Restored restored = (RestoreResult.Restored) client.restore(pin);
       assertArrayEquals(masterKey, restored.data());
-      assertEquals("WrongPin(9)", Describe.of(client.restoreMasterKey(other)));
+      assertEquals("WrongPin(9)", Describe.of(client.restore(other)));
       // Without pins the group comes from the evidence, and the hash is the same.
       Svr2Client unpinned = fixture.builder().pins(null).build();
-      assertEquals("Restored(32,9)", Describe.of(unpinned.restoreMasterKey(pin)));
+      assertEquals("Restored(32,9)", Describe.of(unpinned.restore(pin)));
       fixture.server.data[0] ^= 1;
-      assertEquals("NotUnwrappable", Describe.of(client.restoreMasterKey(pin)));
+      assertEquals("NotUnwrappable", Describe.of(client.restore(pin)));
     }
   }
 
@@ -115,19 +116,17 @@ class Svr2ClientTest {
     for (int size : new int[] {0, 15, 49}) {
       byte[] data = new byte[size];
       assertThrows(
-          IllegalArgumentException.class, () -> client.backup(ClientFixture.RIGHT, data, 1));
+          IllegalArgumentException.class, () -> client.backupRaw(ClientFixture.RIGHT, data, 1));
       assertThrows(IllegalArgumentException.class, () -> client.expose(data));
     }
     for (int tries : new int[] {-1, 0, 256}) {
       assertThrows(
           IllegalArgumentException.class,
-          () -> client.backup(ClientFixture.RIGHT, ClientFixture.DATA, tries));
+          () -> client.backupRaw(ClientFixture.RIGHT, ClientFixture.DATA, tries));
     }
     try (Pin pin = Pin.of("1".toCharArray())) {
-      assertThrows(
-          IllegalArgumentException.class, () -> client.backupMasterKey(pin, new byte[31], 1));
-      assertThrows(
-          IllegalArgumentException.class, () -> client.backupMasterKey(pin, new byte[32], 0));
+      assertThrows(IllegalArgumentException.class, () -> client.backup(pin, new byte[31], 1));
+      assertThrows(IllegalArgumentException.class, () -> client.backup(pin, new byte[32], 0));
     }
     assertEquals(0, fixture.server.sessions.get());
   }
@@ -149,7 +148,7 @@ class Svr2ClientTest {
   void secretsAreInNoText() {
     fixture.store(3);
     String secret = "7777";
-    RestoreResult result = client.restore(ClientFixture.RIGHT);
+    RestoreResult result = client.restoreRaw(ClientFixture.RIGHT);
     assertFalse(result.toString().contains(secret));
     assertTrue(client.tries().toString().length() < 20);
   }

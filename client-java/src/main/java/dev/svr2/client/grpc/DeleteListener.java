@@ -4,19 +4,21 @@
 package dev.svr2.client.grpc;
 
 import dev.svr2.client.transport.TransportException;
+import dev.svr2.client.transport.TransportException.Applied;
 import dev.svr2.proto.DeleteBackupResult;
 import io.grpc.ClientCall;
 import io.grpc.Metadata;
 import io.grpc.Status;
-import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
 
-/** Hands the call's end to a waiting thread. Called by gRPC, one event at a time. */
+/** Completes a future with the call's end. Called by gRPC, one event at a time. */
 final class DeleteListener extends ClientCall.Listener<DeleteBackupResult> {
-  private final BlockingQueue<TransportException> ends;
-  private volatile boolean answered;
+  private final CompletableFuture<Void> done = new CompletableFuture<>();
+  private final SentTracer tracer;
+  private boolean answered;
 
-  DeleteListener(BlockingQueue<TransportException> ends) {
-    this.ends = ends;
+  DeleteListener(SentTracer tracer) {
+    this.tracer = tracer;
   }
 
   @Override
@@ -26,11 +28,17 @@ final class DeleteListener extends ClientCall.Listener<DeleteBackupResult> {
 
   @Override
   public void onClose(Status status, Metadata trailers) {
-    ends.add(StatusMapping.toException(status, trailers));
+    TransportException end = StatusMapping.toException(status, trailers);
+    if (end.kind() == TransportException.Kind.CLOSED && answered) {
+      done.complete(null);
+      return;
+    }
+    Applied applied = tracer.mayHaveLeft() ? end.applied() : Applied.NO;
+    done.completeExceptionally(new TransportException(end.kind(), applied, end.getMessage()));
   }
 
-  /** True when a result came, which the status must confirm. */
-  boolean answered() {
-    return answered;
+  /** Done when a result came that the status confirms. */
+  CompletableFuture<Void> done() {
+    return done;
   }
 }

@@ -4,6 +4,7 @@
 package dev.svr2.client.grpc;
 
 import com.google.protobuf.UnsafeByteOperations;
+import dev.svr2.client.internal.Inbox;
 import dev.svr2.client.transport.Transport;
 import dev.svr2.client.transport.TransportException;
 import dev.svr2.client.transport.TransportException.Applied;
@@ -15,40 +16,32 @@ import io.grpc.Channel;
 import io.grpc.ClientCall;
 import io.grpc.Metadata;
 import io.grpc.Status;
-import java.time.Duration;
-import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.TimeUnit;
+import java.util.concurrent.CompletableFuture;
 
-/** The stream of one call. For one thread at a time, as {@link Transport.Stream} says. */
+/** The stream of one call; threads as {@link Transport.Stream} says. */
 final class GrpcStream implements Transport.Stream {
-  /** An item, or how the call ended. */
-  private static final class Event {
-    final byte[] item;
-    final TransportException end;
-
-    Event(byte[] item, TransportException end) {
-      this.item = item;
-      this.end = end;
-    }
-  }
-
   private final class Listener extends ClientCall.Listener<SessionItem> {
     @Override
     public void onMessage(SessionItem message) {
-      events.add(new Event(message.getData().toByteArray(), null));
+      byte[] item = message.getData().toByteArray();
+      if (item.length > Transport.ITEM_MAX_BYTES) {
+        inbox.end(
+            new TransportException(
+                Kind.MALFORMED, Applied.UNKNOWN, "the server sent an item above 128 KiB"));
+        close();
+        return;
+      }
+      inbox.put(item);
     }
 
     @Override
     public void onClose(Status status, Metadata trailers) {
-      end = StatusMapping.toException(status, trailers);
-      events.add(new Event(null, end));
+      inbox.end(StatusMapping.toException(status, trailers));
     }
   }
 
   private final ClientCall<SessionItem, SessionItem> call;
-  private final BlockingQueue<Event> events = new LinkedBlockingQueue<>();
-  private volatile TransportException end;
+  private final Inbox inbox = new Inbox();
 
   GrpcStream(Channel channel, Metadata headers, int inboundMaxBytes) {
     call =
@@ -60,7 +53,7 @@ final class GrpcStream implements Transport.Stream {
 
   @Override
   public void send(byte[] item) throws TransportException {
-    TransportException ended = end;
+    TransportException ended = inbox.ended();
     if (ended != null) {
       throw ended;
     }
@@ -69,30 +62,10 @@ final class GrpcStream implements Transport.Stream {
   }
 
   @Override
-  public byte[] receive(Duration timeout) throws TransportException {
+  public CompletableFuture<byte[]> receive() {
+    CompletableFuture<byte[]> item = inbox.take();
     call.request(1);
-    Event event;
-    try {
-      event = events.poll(timeout.toNanos(), TimeUnit.NANOSECONDS);
-    } catch (InterruptedException e) {
-      close();
-      Thread.currentThread().interrupt();
-      throw new TransportException(Kind.TIMEOUT, Applied.UNKNOWN, "interrupted");
-    }
-    if (event == null) {
-      close();
-      throw new TransportException(
-          Kind.TIMEOUT, Applied.UNKNOWN, "no answer within " + timeout.toMillis() + " ms");
-    }
-    if (event.end != null) {
-      throw event.end;
-    }
-    if (event.item.length > Transport.ITEM_MAX_BYTES) {
-      close();
-      throw new TransportException(
-          Kind.MALFORMED, Applied.UNKNOWN, "the server sent an item above 128 KiB");
-    }
-    return event.item;
+    return item;
   }
 
   @Override

@@ -6,9 +6,6 @@ package dev.svr2.client.grpc;
 
 import dev.svr2.client.Credentials;
 import dev.svr2.client.transport.Transport;
-import dev.svr2.client.transport.TransportException;
-import dev.svr2.client.transport.TransportException.Applied;
-import dev.svr2.client.transport.TransportException.Kind;
 import dev.svr2.proto.ClientServiceGrpc;
 import dev.svr2.proto.DeleteBackupCall;
 import dev.svr2.proto.DeleteBackupResult;
@@ -22,13 +19,14 @@ import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
 import io.grpc.TlsChannelCredentials;
 import java.time.Duration;
-import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 
 /**
  * Transport over a gRPC channel. gRPC's own retries are off: what may be repeated is decided by the
  * client, which knows what was sent. Thread-safe.
+ *
+ * @since 0.1
  */
 public final class GrpcTransport implements Transport {
   static final Metadata.Key<String> AUTHORIZATION =
@@ -80,7 +78,7 @@ public final class GrpcTransport implements Transport {
   }
 
   @Override
-  public void deleteBackup(Credentials credentials, Duration timeout) throws TransportException {
+  public CompletableFuture<Void> deleteBackup(Credentials credentials, Duration timeout) {
     SentTracer tracer = new SentTracer();
     CallOptions options =
         CallOptions.DEFAULT
@@ -88,25 +86,12 @@ public final class GrpcTransport implements Transport {
             .withStreamTracerFactory(tracer);
     ClientCall<DeleteBackupCall, DeleteBackupResult> call =
         channel.newCall(ClientServiceGrpc.getDeleteBackupMethod(), options);
-    BlockingQueue<TransportException> ends = new LinkedBlockingQueue<>();
-    DeleteListener listener = new DeleteListener(ends);
+    DeleteListener listener = new DeleteListener(tracer);
     call.start(listener, headers(credentials));
     call.sendMessage(DeleteBackupCall.getDefaultInstance());
     call.halfClose();
     call.request(2); // One would do; asking for two makes gRPC notice a second one.
-    TransportException end;
-    try {
-      end = ends.take(); // The call's deadline bounds this.
-    } catch (InterruptedException e) {
-      call.cancel("interrupted", null);
-      Thread.currentThread().interrupt();
-      end = new TransportException(Kind.TIMEOUT, Applied.UNKNOWN, "interrupted");
-    }
-    if (end.kind() == Kind.CLOSED && listener.answered()) {
-      return;
-    }
-    Applied applied = tracer.mayHaveLeft() ? end.applied() : Applied.NO;
-    throw new TransportException(end.kind(), applied, end.getMessage());
+    return listener.done();
   }
 
   private static Metadata headers(Credentials credentials) {

@@ -18,6 +18,8 @@ import java.util.Arrays;
  *
  * <p>Limit: the platform's normalizer makes a String on the way, which only the garbage collector
  * erases, except for PINs of digits and other ASCII characters, which never become a String.
+ *
+ * @since 0.1
  */
 public final class Pin implements AutoCloseable {
   private final byte[] normalized;
@@ -106,6 +108,15 @@ public final class Pin implements AutoCloseable {
         Secrets.wipe(chars);
       }
     }
+  }
+
+  /**
+   * Another object with the same PIN, to be closed by itself.
+   *
+   * @throws IllegalStateException after {@link #close}
+   */
+  public Pin copy() {
+    return new Pin(normalized().clone());
   }
 
   /** The bytes to hash; not a copy, gone after close. */

@@ -22,6 +22,8 @@ import org.bouncycastle.crypto.params.KeyParameter;
 /**
  * The two keys of a PIN for one user and one group. Close it to erase them. Thread-safe but for
  * {@link #close}.
+ *
+ * @since 0.1
  */
 public final class PinKeys implements AutoCloseable {
   /** Size of either key in bytes. */
@@ -84,6 +86,16 @@ public final class PinKeys implements AutoCloseable {
       throw new IllegalArgumentException("each key has 32 bytes");
     }
     return new PinKeys(encryptionKey.clone(), accessKey.clone());
+  }
+
+  /**
+   * Another object with the same keys, to be closed by itself.
+   *
+   * @throws IllegalStateException after {@link #close}
+   */
+  public PinKeys copy() {
+    requireOpen();
+    return of(encryptionKey, accessKey);
   }
 
   /** What the server compares: the {@code pin} of the requests, 32 bytes, a copy. */

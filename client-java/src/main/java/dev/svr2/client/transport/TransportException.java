@@ -3,7 +3,13 @@
 // Why a transport has no answer, and what it knows about whether something was applied.
 package dev.svr2.client.transport;
 
-/** Thrown by transports. The text is safe to show: printable ASCII, cut to 200 characters. */
+import java.time.Duration;
+
+/**
+ * What transports fail with. The text is safe to show: printable ASCII, cut to 200 characters.
+ *
+ * @since 0.1
+ */
 public final class TransportException extends Exception {
   private static final int TEXT_MAX_CHARS = 200;
 
@@ -50,6 +56,33 @@ public final class TransportException extends Exception {
     this.kind = kind;
     this.applied = applied;
     this.reason = printable(reason);
+  }
+
+  /** No answer within that time; whether the last item was acted upon is unknown. */
+  public static TransportException timeout(Duration timeout) {
+    return new TransportException(
+        Kind.TIMEOUT, Applied.UNKNOWN, "no answer within " + timeout.toMillis() + " ms");
+  }
+
+  /** The waiting thread was interrupted; whether the last item was acted upon is unknown. */
+  public static TransportException interrupted() {
+    return new TransportException(Kind.TIMEOUT, Applied.UNKNOWN, "interrupted");
+  }
+
+  /**
+   * The transport's own exception in what a future failed with; for anything else, which no
+   * transport should let out, one of kind INTERNAL that names its class.
+   */
+  public static TransportException of(Throwable failure) {
+    for (Throwable e = failure; e != null; e = e.getCause()) {
+      if (e instanceof TransportException) {
+        return (TransportException) e;
+      }
+    }
+    return new TransportException(
+        Kind.INTERNAL,
+        Applied.UNKNOWN,
+        "the transport failed: " + failure.getClass().getSimpleName());
   }
 
   /** What happened. */

@@ -129,6 +129,15 @@ public final class FakeServer extends ClientServiceGrpc.ClientServiceImplBase
     return StatusProto.toStatusRuntimeException(status.build());
   }
 
+  /** What a hook was given, read. */
+  public static Request request(byte[] item) {
+    try {
+      return Request.parseFrom(item);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   private static byte[] filled(int value) {
     byte[] out = new byte[32];
     Arrays.fill(out, (byte) value);

@@ -96,7 +96,7 @@ public final class Seeder implements AutoCloseable {
     random.nextBytes(data);
     random.nextBytes(accessKey);
     try (PinKeys keys = PinKeys.of(new byte[PinKeys.KEY_BYTES], accessKey)) {
-      return client.backup(keys, data, MAX_TRIES);
+      return client.backupRaw(keys, data, MAX_TRIES);
     }
   }
 

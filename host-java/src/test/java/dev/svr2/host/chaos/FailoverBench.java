@@ -159,7 +159,7 @@ final class FailoverBench {
         while (!ended) {
           long began = System.nanoTime();
           BackupResult result =
-              client(transport, credentials).backup(keys, new byte[PinKeys.KEY_BYTES], 1);
+              client(transport, credentials).backupRaw(keys, new byte[PinKeys.KEY_BYTES], 1);
           if (result instanceof BackupResult.Stored) {
             last = new Write(began, System.nanoTime());
           } else {

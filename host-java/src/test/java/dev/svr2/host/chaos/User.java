@@ -106,7 +106,7 @@ final class User {
     var expose = new Model.Expose(secret);
     BackupResult result;
     try (PinKeys keys = keys(secret)) {
-      result = client.backup(keys, data(secret), backup.maxTries());
+      result = client.backupRaw(keys, data(secret), backup.maxTries());
     }
     if (result instanceof BackupResult.Failed failed) {
       failed(backup, failed.failure());
@@ -139,7 +139,7 @@ final class User {
     var restore = new Model.Restore(pin);
     RestoreResult result;
     try (PinKeys keys = keys(pin)) {
-      result = client.restore(keys);
+      result = client.restoreRaw(keys);
     }
     if (result instanceof RestoreResult.Restored restored) {
       answered(

@@ -133,20 +133,20 @@ class EndToEndTest {
   @Test
   void storesRestoresAndLosesForGoodAfterTooManyWrongGuesses() {
     Svr2Client client = client(user(1));
-    assertInstanceOf(BackupResult.Stored.class, client.backup(pin(7), DATA, 3));
+    assertInstanceOf(BackupResult.Stored.class, client.backupRaw(pin(7), DATA, 3));
 
     RestoreResult.Restored restored =
-        assertInstanceOf(RestoreResult.Restored.class, client.restore(pin(7)));
+        assertInstanceOf(RestoreResult.Restored.class, client.restoreRaw(pin(7)));
     assertArrayEquals(DATA, restored.data());
     assertEquals(3, restored.tries());
 
     assertEquals(
-        2, assertInstanceOf(RestoreResult.WrongPin.class, client.restore(pin(8))).triesLeft());
+        2, assertInstanceOf(RestoreResult.WrongPin.class, client.restoreRaw(pin(8))).triesLeft());
     assertEquals(
-        1, assertInstanceOf(RestoreResult.WrongPin.class, client.restore(pin(9))).triesLeft());
-    assertInstanceOf(RestoreResult.NothingThere.class, client.restore(pin(10)));
+        1, assertInstanceOf(RestoreResult.WrongPin.class, client.restoreRaw(pin(9))).triesLeft());
+    assertInstanceOf(RestoreResult.NothingThere.class, client.restoreRaw(pin(10)));
     RestoreResult.NothingThere gone =
-        assertInstanceOf(RestoreResult.NothingThere.class, client.restore(pin(7)));
+        assertInstanceOf(RestoreResult.NothingThere.class, client.restoreRaw(pin(7)));
     assertEquals(RestoreResult.NothingThere.Why.GONE_OR_NEVER_STORED, gone.why());
     assertInstanceOf(TriesResult.NothingThere.class, client.tries());
   }
@@ -154,9 +154,10 @@ class EndToEndTest {
   @Test
   void aRightPinDoesNotRenewTheTries() {
     Svr2Client client = client(user(2));
-    client.backup(pin(7), DATA, 5);
-    client.restore(pin(8));
-    assertEquals(4, assertInstanceOf(RestoreResult.Restored.class, client.restore(pin(7))).tries());
+    client.backupRaw(pin(7), DATA, 5);
+    client.restoreRaw(pin(8));
+    assertEquals(
+        4, assertInstanceOf(RestoreResult.Restored.class, client.restoreRaw(pin(7))).tries());
     TriesResult.Left left = assertInstanceOf(TriesResult.Left.class, client.tries());
     assertEquals(4, left.tries());
     assertTrue(left.exposed());
@@ -165,18 +166,18 @@ class EndToEndTest {
   @Test
   void deletesWithAndWithoutASession() {
     Svr2Client client = client(user(3));
-    client.backup(pin(7), DATA, 5);
+    client.backupRaw(pin(7), DATA, 5);
     assertInstanceOf(DeleteResult.Deleted.class, client.delete());
     assertInstanceOf(TriesResult.NothingThere.class, client.tries());
-    client.backup(pin(7), DATA, 5);
+    client.backupRaw(pin(7), DATA, 5);
     assertInstanceOf(DeleteResult.Deleted.class, client.deleteWithoutSession());
     assertInstanceOf(TriesResult.NothingThere.class, client.tries());
   }
 
   @Test
   void anotherUserSeesAnotherRow() {
-    client(user(4)).backup(pin(7), DATA, 5);
-    assertInstanceOf(RestoreResult.NothingThere.class, client(user(5)).restore(pin(7)));
+    client(user(4)).backupRaw(pin(7), DATA, 5);
+    assertInstanceOf(RestoreResult.NothingThere.class, client(user(5)).restoreRaw(pin(7)));
   }
 
   @Test
@@ -277,15 +278,15 @@ class EndToEndTest {
             () -> {
               Svr2Client client = client(user(100 + number));
               byte[] data = filled(16 + number, number + 1);
-              assertInstanceOf(BackupResult.Stored.class, client.backup(pin(number), data, 9));
+              assertInstanceOf(BackupResult.Stored.class, client.backupRaw(pin(number), data, 9));
               for (int round = 0; round < 8; round++) {
                 RestoreResult.WrongPin wrong =
-                    assertInstanceOf(RestoreResult.WrongPin.class, client.restore(pin(99)));
+                    assertInstanceOf(RestoreResult.WrongPin.class, client.restoreRaw(pin(99)));
                 assertEquals(8 - round, wrong.triesLeft());
               }
               assertArrayEquals(
                   data,
-                  assertInstanceOf(RestoreResult.Restored.class, client.restore(pin(number)))
+                  assertInstanceOf(RestoreResult.Restored.class, client.restoreRaw(pin(number)))
                       .data());
               return null;
             });
@@ -314,7 +315,7 @@ class EndToEndTest {
     try (HostFixture other = start(TestPlatforms.image(platform))) {
       other.control().createGroup(CreateGroupCall.getDefaultInstance());
       Awaitility.await().until(() -> status(other).getReady());
-      client(user(6)).backup(pin(7), DATA, 5);
+      client(user(6)).backupRaw(pin(7), DATA, 5);
       byte[] evidence =
           other
               .control()
@@ -328,7 +329,7 @@ class EndToEndTest {
               .transport(GrpcTransport.plaintext(other.host.clientAddress().toString()))
               .pins(otherPins)
               .build();
-      assertInstanceOf(RestoreResult.NothingThere.class, there.restore(pin(7)));
+      assertInstanceOf(RestoreResult.NothingThere.class, there.restoreRaw(pin(7)));
       // The pins of the one group refuse the other, whose measurement is the same.
       TriesResult.Failed failed =
           assertInstanceOf(

@@ -170,7 +170,7 @@ class GroupEndToEndTest {
     until(
         "an answer to a restore",
         () -> {
-          last[0] = at.client().restore(pin(pin));
+          last[0] = at.client().restoreRaw(pin(pin));
           return !(last[0] instanceof RestoreResult.Failed failed
               && failed.failure() instanceof Failure.NotApplied);
         });
@@ -190,7 +190,7 @@ class GroupEndToEndTest {
   @Test
   void anyReplicaServesAndAllHoldTheSame() throws Exception {
     List<Replica> group = startThree();
-    assertInstanceOf(BackupResult.Stored.class, group.get(1).client().backup(pin(7), DATA, 10));
+    assertInstanceOf(BackupResult.Stored.class, group.get(1).client().backupRaw(pin(7), DATA, 10));
     int left = 10;
     for (Replica replica : group) {
       left--;
@@ -216,7 +216,7 @@ class GroupEndToEndTest {
   @Test
   void aKilledLeaderAndAReplacementThatJoinsCostNoGuess() throws Exception {
     List<Replica> group = startThree();
-    assertInstanceOf(BackupResult.Stored.class, group.get(0).client().backup(pin(7), DATA, 10));
+    assertInstanceOf(BackupResult.Stored.class, group.get(0).client().backupRaw(pin(7), DATA, 10));
     Replica leader =
         group.stream()
             .filter(r -> r.status().getLeaderId().equals(r.status().getPeerId()))
@@ -242,7 +242,7 @@ class GroupEndToEndTest {
   @Test
   void anEnclaveThatStopsIsReplacedInTheSameHostAndJoinsAgain() throws Exception {
     List<Replica> group = startThree();
-    assertInstanceOf(BackupResult.Stored.class, group.get(0).client().backup(pin(7), DATA, 10));
+    assertInstanceOf(BackupResult.Stored.class, group.get(0).client().backupRaw(pin(7), DATA, 10));
     Replica stopped = group.get(2);
     var before = stopped.status().getPeerId();
     stopped.loader.enclave.stop(Error.ERROR_INTEGRITY_MISMATCH);
@@ -277,7 +277,7 @@ class GroupEndToEndTest {
     until(
         "an answer to a backup",
         () -> {
-          last[0] = at.client().backup(pin(7), DATA, 10);
+          last[0] = at.client().backupRaw(pin(7), DATA, 10);
           return last[0] instanceof BackupResult.Stored;
         });
     return last[0];

@@ -78,8 +78,8 @@ final class BackupCommand extends ClientOperation {
   int run(Svr2Client client, Report report) {
     BackupResult result =
         secret.masterKey != null
-            ? client.backupMasterKey(pin, bytes, tries)
-            : client.backup(pin, bytes, tries);
+            ? client.backup(pin, bytes, tries)
+            : client.backupRaw(pin, bytes, tries);
     return result.match(new Ending(report));
   }
 

@@ -59,6 +59,11 @@ public final class ExitCode {
           public Integer protocolViolation(Failure.ProtocolViolation f) {
             return FAILED;
           }
+
+          @Override
+          public Integer notSaved(Failure.NotSaved f) {
+            return FAILED;
+          }
         });
   }
 }

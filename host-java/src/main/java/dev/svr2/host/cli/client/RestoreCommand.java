@@ -32,7 +32,7 @@ final class RestoreCommand extends ClientOperation {
 
   @Override
   int run(Svr2Client client, Report report) {
-    RestoreResult result = masterKey ? client.restoreMasterKey(pin) : client.restore(pin);
+    RestoreResult result = masterKey ? client.restore(pin) : client.restoreRaw(pin);
     return result.match(new Ending(report));
   }
 
