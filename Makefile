@@ -7,7 +7,8 @@
 #   make test-slow   clang with its sanitizers, mutated inputs, process tests, the second JDK
 #   make simulate    many whole groups with faults and rollbacks, one seed each: SEEDS=1000 FIRST_SEED=1
 #   make chaos       processes killed, stopped and cut off under load; CHAOS_SECONDS=600 for the long run
-#   make bench       benchmarks of the core, the bridge and the host; bench-failover: kills the leader
+#   make bench       benchmarks of the core, the bridge and the host; bench-failover: kills the leader;
+#                    bench-transitions: what crosses the enclave's boundary
 #   make build       what run needs; make enclave: just the signed enclave images
 #   make enclave-oe  the enclave images for Open Enclave; needs an installed SDK, as OE_SDK=/path/to/it
 #   make lint        formats, include graph, banned features (part of make test)
@@ -31,7 +32,7 @@ BENCH_PACKAGES := libbenchmark-dev python3
   totals sanitizers clang second-jdk
 
 help:
-	@sed -n '3,17s/^# \{0,1\}//p' Makefile
+	@sed -n '3,18s/^# \{0,1\}//p' Makefile
 
 setup:
 	@.ci/setup $(BUILD_PACKAGES)
@@ -136,6 +137,13 @@ FAILOVER_KILLS ?= 50
 bench-failover: build
 	@$(TEST_MAIN) dev.svr2.host.chaos.FailoverBench host-java/target/failover $(FAILOVER_KILLS)
 
+# With an SDK, on oe-simulation too.
+TRANSITIONS_SESSIONS ?= 2000
+.PHONY: bench-transitions
+bench-transitions: build $(if $(OE_PC),enclave-oe)
+	@for platform in local $(if $(OE_PC),oe-simulation); do \
+	  $(TEST_MAIN) dev.svr2.host.e2e.TransitionsBench $$platform $(TRANSITIONS_SESSIONS); done
+
 # The same class files and tests on a second JDK, where one is installed; of the tests with processes, those of one host.
 JDK25 ?= $(firstword $(wildcard /usr/lib/jvm/*25*/bin/java))
 second-jdk: build
@@ -152,6 +160,7 @@ bench: setup-bench build
 	@$(MAKE) --no-print-directory -C jni bench
 	@$(MAKE) --no-print-directory bench-host
 	@$(MAKE) --no-print-directory bench-failover
+	@$(MAKE) --no-print-directory bench-transitions
 
 .PHONY: bench-host
 bench-host: build

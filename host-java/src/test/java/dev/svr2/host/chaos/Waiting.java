@@ -6,14 +6,14 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 
 /** Waits for conditions; a time is only what is too long. */
-final class Waiting {
+public final class Waiting {
   private static final long POLL_MS = 20;
 
   private Waiting() {}
 
   /** A condition that may throw to end the wait. */
   @FunctionalInterface
-  interface Condition {
+  public interface Condition {
     boolean holds() throws Exception;
   }
 
@@ -23,8 +23,8 @@ final class Waiting {
    * @param what for the failure
    * @param details asked when it took too long
    */
-  static void until(String what, Duration limit, Supplier<String> details, Condition condition)
-      throws Exception {
+  public static void until(
+      String what, Duration limit, Supplier<String> details, Condition condition) throws Exception {
     long end = System.nanoTime() + limit.toNanos();
     while (!condition.holds()) {
       if (System.nanoTime() - end > 0) {
