@@ -4,15 +4,18 @@
 // Enclave, with the same two ways: a key at hand, or a digest out and a signature in where the key
 // lives in a hardware security module.
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "local_image.h"
+#include "oe_image.h"
 #include "svr2_bridge.h"
 
 namespace svr2::bridge {
@@ -28,6 +31,11 @@ constexpr char kUsage[] =
     "    openssl pkeyutl -sign -inkey KEY -pkeyopt digest:sha256 -in DIGEST -out SIGNATURE\n"
     "svr2-image attach  --object FILE --conf FILE --public-key FILE --signature FILE --out FILE\n"
     "    Writes the image from the same inputs and that signature (384 bytes), which must verify.\n"
+    "svr2-image digest  --image FILE --out FILE\n"
+    "svr2-image attach  --image FILE --public-key FILE --signature FILE --out FILE\n"
+    "    The same for an image of Open Enclave (*.signed), which any key has signed before, as "
+    "that\n"
+    "    of a development build: oesign found its measurement. Another signature takes its place.\n"
     "svr2-image inspect FILE\n"
     "    Checks an image and prints platform, measurement, signer and properties.\n"
     "Exit code: 0 done, 1 refused or failed, 2 usage.\n";
@@ -114,6 +122,36 @@ Outcome Attach(const Options& options) {
   return Finish(unsigned_file, signature, options.at("--out"));
 }
 
+Outcome ReadOeImage(const Options& options, std::string* file) {
+  return ReadFile(options.at("--image"), kMaxImageBytes, file);
+}
+
+Outcome WriteOeDigest(const Options& options) {
+  std::string file;
+  Digest digest;
+  if (Outcome o = ReadOeImage(options, &file); !o.ok()) return o;
+  if (Outcome o = DigestOfOeImage(file, &digest); !o.ok()) {
+    o.text = options.at("--image") + ": " + o.text;
+    return o;
+  }
+  return WriteFile(options.at("--out"), std::string(digest.begin(), digest.end()));
+}
+
+Outcome AttachToOeImage(const Options& options) {
+  std::string file, key, signature, out;
+  if (Outcome o = ReadOeImage(options, &file); !o.ok()) return o;
+  if (Outcome o = ReadFile(options.at("--public-key"), size_t{1} << 20, &key); !o.ok()) return o;
+  if (Outcome o = ReadFile(options.at("--signature"), size_t{1} << 20, &signature); !o.ok()) {
+    return o;
+  }
+  if (Outcome o = ReplaceOeSignature(file, key, signature, &out); !o.ok()) return o;
+  if (Outcome o = WriteFile(options.at("--out"), out); !o.ok()) return o;
+  OeImage image;
+  if (Outcome o = ParseOeImage(out, &image); !o.ok()) return o;
+  std::printf("%s measurement %s\n", options.at("--out").c_str(), Hex(image.measurement).c_str());
+  return Outcome::Ok();
+}
+
 int InspectImage(const char* path) {
   char text[4096];
   if (svr2_bridge_inspect(path, text, sizeof(text)) != 0) {
@@ -130,10 +168,15 @@ struct Command {
 };
 
 int Run(int argc, char** argv) {
-  const std::map<std::string, Command> commands = {
+  const bool of_oe = std::find(argv, argv + argc, std::string_view("--image")) != argv + argc;
+  const std::map<std::string, Command> commands_of_oe = {
+      {"digest", {{"--image", "--out"}, WriteOeDigest}},
+      {"attach", {{"--image", "--public-key", "--signature", "--out"}, AttachToOeImage}}};
+  const std::map<std::string, Command> commands_of_local = {
       {"sign", {{"--object", "--conf", "--key", "--out"}, Sign}},
       {"digest", {{"--object", "--conf", "--public-key", "--out"}, WriteDigest}},
       {"attach", {{"--object", "--conf", "--public-key", "--signature", "--out"}, Attach}}};
+  const std::map<std::string, Command>& commands = of_oe ? commands_of_oe : commands_of_local;
   const std::string name = argc > 1 ? argv[1] : "";
   if (name == "inspect" && argc == 3) return InspectImage(argv[2]);
   if (name == "--help" || name == "help") {

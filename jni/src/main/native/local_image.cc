@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,10 +20,6 @@ namespace {
 
 constexpr std::string_view kMagic = "SVR2IMG1";
 constexpr std::string_view kMeasurementDomain = "svr2-local-measurement-1";
-constexpr char kKeyWanted[] =
-    "the key must be RSA of 3072 bits with exponent 3 (openssl genrsa -3 3072), as SGX asks for";
-
-using Bio = std::unique_ptr<BIO, Deleter<BIO_vfree>>;
 
 // Unsigned integers of the header and of the measurement.
 std::string LittleEndian(uint64_t value, size_t bytes) {
@@ -107,29 +102,6 @@ Outcome CheckSignature(std::string_view file, const Parts& parts) {
   return Outcome::Ok();
 }
 
-Bio OpenPem(const std::string& pem) {
-  return Bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-}
-
-// No prompt for a passphrase: signing runs unattended.
-int NoPassphrase(char*, int, int, void*) { return -1; }
-
-Outcome BadKey(const std::string& text) { return Outcome::Fail(SVR2_BRIDGE_BAD_ARGUMENT, text); }
-
-// From a PEM public key, or the public half of a PEM private key.
-Outcome PublicKeyOfPem(const std::string& pem, std::string* der) {
-  Key key(PEM_read_bio_PUBKEY(OpenPem(pem).get(), nullptr, NoPassphrase, nullptr));
-  if (key == nullptr) {
-    ERR_clear_error();
-    key.reset(PEM_read_bio_PrivateKey(OpenPem(pem).get(), nullptr, NoPassphrase, nullptr));
-  }
-  if (key == nullptr) return BadKey("not a PEM key: " + OpensslError());
-  if (!IsAcceptable(key.get())) return BadKey(kKeyWanted);
-  *der = PublicKeyDer(key.get());
-  if (der->empty()) return BadKey("cannot encode the public key: " + OpensslError());
-  return Outcome::Ok();
-}
-
 }  // namespace
 
 Outcome ParseLocalImage(const std::string& file, LocalImage* out) {
@@ -158,8 +130,9 @@ Outcome PrepareLocalImage(const std::string& object, const std::string& conf,
                           Digest* digest) {
   Properties properties;
   if (Outcome outcome = ParseProperties(conf, &properties); !outcome.ok()) return outcome;
-  std::string key;
-  if (Outcome outcome = PublicKeyOfPem(public_key_pem, &key); !outcome.ok()) return outcome;
+  Key public_key;
+  if (Outcome o = ReadPublicKey(public_key_pem, &public_key); !o.ok()) return o;
+  const std::string key = PublicKeyDer(public_key.get());
   const std::string canonical = CanonicalProperties(properties);
   std::string file(kMagic);
   file += LittleEndian(object.size(), 8);
@@ -177,9 +150,8 @@ Outcome PrepareLocalImage(const std::string& object, const std::string& conf,
 
 Outcome SignLocalImage(const std::string& unsigned_file, const std::string& private_key_pem,
                        std::string* signature) {
-  Key key(PEM_read_bio_PrivateKey(OpenPem(private_key_pem).get(), nullptr, NoPassphrase, nullptr));
-  if (key == nullptr) return BadKey("not an unencrypted PEM private key: " + OpensslError());
-  if (!IsAcceptable(key.get())) return BadKey(kKeyWanted);
+  Key key;
+  if (Outcome outcome = ReadPrivateKey(private_key_pem, &key); !outcome.ok()) return outcome;
   const Digest digest = Sha256({unsigned_file});
   KeyContext context = StartPkcs1(key.get(), EVP_PKEY_sign_init);
   size_t size = kSignatureBytes;
@@ -188,7 +160,7 @@ Outcome SignLocalImage(const std::string& unsigned_file, const std::string& priv
       EVP_PKEY_sign(context.get(), reinterpret_cast<unsigned char*>(signature->data()), &size,
                     digest.data(), digest.size()) != 1 ||
       size != kSignatureBytes) {
-    return BadKey("signing failed: " + OpensslError());
+    return Outcome::Fail(SVR2_BRIDGE_BAD_ARGUMENT, "signing failed: " + OpensslError());
   }
   return Outcome::Ok();
 }

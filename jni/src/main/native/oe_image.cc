@@ -32,6 +32,8 @@ constexpr size_t kAttributesAt = 928;
 constexpr size_t kMeasurementAt = 960;
 constexpr size_t kProductAt = 1024;
 constexpr size_t kVersionAt = 1026;
+constexpr size_t kQuotient1At = 1040;
+constexpr size_t kQuotient2At = 1424;
 
 Outcome Malformed(const std::string& text) {
   return Outcome::Fail(SVR2_BRIDGE_IMAGE_MALFORMED, text);
@@ -91,6 +93,10 @@ Outcome FindInfo(std::string_view file, std::string_view* info) {
 
 std::string Reversed(std::string_view bytes) { return std::string(bytes.rbegin(), bytes.rend()); }
 
+Digest SignedDigest(std::string_view signed_by) {
+  return Sha256({signed_by.substr(0, kModulusAt), signed_by.substr(kBodyAt, kBodyBytes)});
+}
+
 Outcome CheckSignature(std::string_view signed_by, Digest* signer) {
   const std::string_view modulus = signed_by.substr(kModulusAt, kSignatureBytes);
   if (modulus.find_first_not_of('\0') == std::string_view::npos) {
@@ -104,11 +110,15 @@ Outcome CheckSignature(std::string_view signed_by, Digest* signer) {
   if (key == nullptr || Load<uint32_t>(signed_by, kExponentAt) != 3) {
     return Malformed("its public key is not RSA of 3072 bits with exponent 3");
   }
-  const Digest digest =
-      Sha256({signed_by.substr(0, kModulusAt), signed_by.substr(kBodyAt, kBodyBytes)});
-  if (!Verifies(key.get(), digest,
-                Reversed(signed_by.substr(kSignatureValueAt, kSignatureBytes)))) {
+  const std::string signature = Reversed(signed_by.substr(kSignatureValueAt, kSignatureBytes));
+  if (!Verifies(key.get(), SignedDigest(signed_by), signature)) {
     return Outcome::Fail(SVR2_BRIDGE_IMAGE_SIGNATURE, "its signature does not verify");
+  }
+  const Quotients quotients = QuotientsOf(signature, Reversed(modulus));
+  if (Reversed(signed_by.substr(kQuotient1At, kSignatureBytes)) != quotients.q1 ||
+      Reversed(signed_by.substr(kQuotient2At, kSignatureBytes)) != quotients.q2) {
+    return Outcome::Fail(SVR2_BRIDGE_IMAGE_SIGNATURE,
+                         "Q1 and Q2 do not fit its signature; a CPU would refuse it");
   }
   *signer = Sha256({PublicKeyDer(key.get())});
   return Outcome::Ok();
@@ -156,6 +166,46 @@ Outcome ParseOeImage(const std::string& file, OeImage* out) {
   std::memcpy(image.measurement.data(), signed_by.data() + kMeasurementAt,
               image.measurement.size());
   *out = image;
+  return Outcome::Ok();
+}
+
+Outcome DigestOfOeImage(const std::string& file, Digest* out) {
+  OeImage image;
+  if (Outcome outcome = ParseOeImage(file, &image); !outcome.ok()) return outcome;
+  std::string_view info;
+  if (Outcome outcome = FindInfo(file, &info); !outcome.ok()) return outcome;
+  *out = SignedDigest(info.substr(kSignatureAt));
+  return Outcome::Ok();
+}
+
+Outcome ReplaceOeSignature(const std::string& file, const std::string& public_key_pem,
+                           const std::string& signature, std::string* out) {
+  OeImage image;
+  if (Outcome outcome = ParseOeImage(file, &image); !outcome.ok()) return outcome;
+  Key key;
+  if (Outcome outcome = ReadPublicKey(public_key_pem, &key); !outcome.ok()) return outcome;
+  Digest digest;
+  if (Outcome outcome = DigestOfOeImage(file, &digest); !outcome.ok()) return outcome;
+  if (signature.size() != kSignatureBytes || !Verifies(key.get(), digest, signature)) {
+    return Outcome::Fail(
+        SVR2_BRIDGE_IMAGE_SIGNATURE,
+        "the signature is not this key's, PKCS#1 v1.5 with SHA-256, over this image's digest");
+  }
+  std::string_view info;
+  if (Outcome outcome = FindInfo(file, &info); !outcome.ok()) return outcome;
+  const auto structure_at = static_cast<size_t>(info.data() - file.data()) + kSignatureAt;
+  std::string signed_file = file;
+  const auto put = [&signed_file, structure_at](size_t at, std::string_view big_endian) {
+    signed_file.replace(structure_at + at, big_endian.size(), Reversed(big_endian));
+  };
+  const std::string modulus = ModulusOf(key.get());
+  const Quotients quotients = QuotientsOf(signature, modulus);
+  put(kModulusAt, modulus);
+  put(kSignatureValueAt, signature);
+  put(kQuotient1At, quotients.q1);
+  put(kQuotient2At, quotients.q2);
+  if (Outcome outcome = ParseOeImage(signed_file, &image); !outcome.ok()) return outcome;
+  *out = std::move(signed_file);
   return Outcome::Ok();
 }
 

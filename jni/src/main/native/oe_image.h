@@ -43,6 +43,16 @@ bool IsElf(const std::string& file);
 // SVR2_BRIDGE_IMAGE_MALFORMED, …_SIGNATURE or …_PROPERTIES.
 Outcome ParseOeImage(const std::string& file, OeImage* out);
 
+// Signing in two steps, so that the key can be where no SDK is. The measurement is the SDK's: some
+// key, as that of a development build, has signed the file before, and only its signature is
+// replaced.
+//
+// What is to be signed, RSASSA-PKCS1-v1_5 with SHA-256. The same for every key.
+Outcome DigestOfOeImage(const std::string& file, Digest* out);
+// The file with another key's signature (big-endian, kSignatureBytes), which must verify.
+Outcome ReplaceOeSignature(const std::string& file, const std::string& public_key_pem,
+                           const std::string& signature, std::string* out);
+
 }  // namespace svr2::bridge
 
 #endif  // SVR2_JNI_OE_IMAGE_H_

@@ -6,6 +6,7 @@
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/param_build.h>
+#include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
@@ -21,6 +22,32 @@ using Hash = std::unique_ptr<EVP_MD_CTX, Deleter<EVP_MD_CTX_free>>;
 using Number = std::unique_ptr<BIGNUM, Deleter<BN_free>>;
 using Builder = std::unique_ptr<OSSL_PARAM_BLD, Deleter<OSSL_PARAM_BLD_free>>;
 using Parameters = std::unique_ptr<OSSL_PARAM, Deleter<OSSL_PARAM_free>>;
+using NumberContext = std::unique_ptr<BN_CTX, Deleter<BN_CTX_free>>;
+using Bio = std::unique_ptr<BIO, Deleter<BIO_vfree>>;
+
+Bio OpenPem(const std::string& pem) {
+  return Bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+}
+
+// No prompt for a passphrase: signing runs unattended.
+int NoPassphrase(char*, int, int, void*) { return -1; }
+
+Outcome BadKey(const std::string& text) { return Outcome::Fail(SVR2_BRIDGE_BAD_ARGUMENT, text); }
+
+Number NumberOf(std::string_view bytes) {
+  Number number(BN_bin2bn(Bytes(bytes), static_cast<int>(bytes.size()), nullptr));
+  if (number == nullptr) throw std::bad_alloc();
+  return number;
+}
+
+std::string BigEndian(const BIGNUM* number) {
+  std::string out(kSignatureBytes, '\0');
+  if (BN_bn2binpad(number, reinterpret_cast<unsigned char*>(out.data()),
+                   static_cast<int>(out.size())) < 0) {
+    throw std::bad_alloc();  // Every number here is smaller than the modulus.
+  }
+  return out;
+}
 
 }  // namespace
 
@@ -53,6 +80,49 @@ bool IsAcceptable(EVP_PKEY* key) {
   const bool is_three = BN_is_word(exponent, 3) == 1;
   BN_free(exponent);
   return is_three;
+}
+
+Outcome ReadPublicKey(const std::string& pem, Key* out) {
+  Key key(PEM_read_bio_PUBKEY(OpenPem(pem).get(), nullptr, NoPassphrase, nullptr));
+  if (key == nullptr) {
+    ERR_clear_error();
+    key.reset(PEM_read_bio_PrivateKey(OpenPem(pem).get(), nullptr, NoPassphrase, nullptr));
+  }
+  if (key == nullptr) return BadKey("not a PEM key: " + OpensslError());
+  if (!IsAcceptable(key.get())) return BadKey(kKeyWanted);
+  *out = std::move(key);
+  return Outcome::Ok();
+}
+
+Outcome ReadPrivateKey(const std::string& pem, Key* out) {
+  Key key(PEM_read_bio_PrivateKey(OpenPem(pem).get(), nullptr, NoPassphrase, nullptr));
+  if (key == nullptr) return BadKey("not an unencrypted PEM private key: " + OpensslError());
+  if (!IsAcceptable(key.get())) return BadKey(kKeyWanted);
+  *out = std::move(key);
+  return Outcome::Ok();
+}
+
+std::string ModulusOf(EVP_PKEY* key) {
+  BIGNUM* modulus = nullptr;
+  if (EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_N, &modulus) != 1) throw std::bad_alloc();
+  const Number number(modulus);
+  return BigEndian(number.get());
+}
+
+Quotients QuotientsOf(std::string_view signature, std::string_view modulus) {
+  const Number s = NumberOf(signature);
+  const Number m = NumberOf(modulus);
+  const Number square(BN_new()), q1(BN_new()), rest(BN_new()), product(BN_new()), q2(BN_new());
+  const NumberContext context(BN_CTX_new());
+  // s³ - q1·s·m = s·(s² mod m).
+  if (square == nullptr || q1 == nullptr || rest == nullptr || product == nullptr ||
+      q2 == nullptr || context == nullptr || BN_sqr(square.get(), s.get(), context.get()) != 1 ||
+      BN_div(q1.get(), rest.get(), square.get(), m.get(), context.get()) != 1 ||
+      BN_mul(product.get(), rest.get(), s.get(), context.get()) != 1 ||
+      BN_div(q2.get(), nullptr, product.get(), m.get(), context.get()) != 1) {
+    throw std::bad_alloc();
+  }
+  return {BigEndian(q1.get()), BigEndian(q2.get())};
 }
 
 KeyContext StartPkcs1(EVP_PKEY* key, int (*init)(EVP_PKEY_CTX*)) {

@@ -16,6 +16,8 @@
 #include <string>
 #include <string_view>
 
+#include "outcome.h"
+
 namespace svr2::bridge {
 
 using Digest = std::array<uint8_t, 32>;
@@ -40,6 +42,26 @@ bool IsAcceptable(EVP_PKEY* key);
 
 // A key of that kind from its modulus (big-endian); null when it is none.
 Key KeyOfModulus(std::string_view modulus);
+
+inline constexpr char kKeyWanted[] =
+    "the key must be RSA of 3072 bits with exponent 3 (openssl genrsa -3 3072), as SGX asks for";
+
+// From a PEM public key, or the public half of an unencrypted PEM private key; asks for no
+// passphrase. Fails with SVR2_BRIDGE_BAD_ARGUMENT, also for a key that is not acceptable.
+Outcome ReadPublicKey(const std::string& pem, Key* out);
+Outcome ReadPrivateKey(const std::string& pem, Key* out);
+
+// The modulus, big-endian, kSignatureBytes bytes.
+std::string ModulusOf(EVP_PKEY* key);
+
+// What SGX keeps beside a signature s for a modulus m, so that a CPU need not divide: the whole
+// parts of s²/m and of (s³ - q1·s·m)/m (Intel SDM, volume 3D, SIGSTRUCT). All big-endian, of
+// kSignatureBytes bytes.
+struct Quotients {
+  std::string q1;
+  std::string q2;
+};
+Quotients QuotientsOf(std::string_view signature, std::string_view modulus);
 
 // The public half as DER SubjectPublicKeyInfo; empty when it cannot be encoded.
 std::string PublicKeyDer(EVP_PKEY* key);

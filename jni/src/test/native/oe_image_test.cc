@@ -45,6 +45,18 @@ Key ReadKey(const std::string& pem) {
   return key;
 }
 
+// As an HSM would.
+std::string SignDigest(const Digest& digest, const std::string& pem) {
+  const Key key = ReadKey(pem);
+  const KeyContext context = StartPkcs1(key.get(), EVP_PKEY_sign_init);
+  std::string signature(kSignatureBytes, '\0');
+  size_t size = signature.size();
+  EXPECT_EQ(EVP_PKEY_sign(context.get(), reinterpret_cast<unsigned char*>(signature.data()), &size,
+                          digest.data(), digest.size()),
+            1);
+  return signature;
+}
+
 // Signs what the structure's two parts say now.
 void Sign(std::string* file, const std::string& pem) {
   const Key key = ReadKey(pem);
@@ -56,13 +68,11 @@ void Sign(std::string* file, const std::string& pem) {
   const std::string_view all(*file);
   const Digest digest =
       Sha256({all.substr(kStructureAt, 128), all.substr(kStructureAt + 900, 128)});
-  const KeyContext context = StartPkcs1(key.get(), EVP_PKEY_sign_init);
-  std::string signature(kSignatureBytes, '\0');
-  size_t size = signature.size();
-  ASSERT_EQ(EVP_PKEY_sign(context.get(), reinterpret_cast<unsigned char*>(signature.data()), &size,
-                          digest.data(), digest.size()),
-            1);
+  const std::string signature = SignDigest(digest, pem);
   std::reverse_copy(signature.begin(), signature.end(), file->begin() + kStructureAt + 516);
+  const Quotients quotients = QuotientsOf(signature, ModulusOf(key.get()));
+  std::reverse_copy(quotients.q1.begin(), quotients.q1.end(), file->begin() + kStructureAt + 1040);
+  std::reverse_copy(quotients.q2.begin(), quotients.q2.end(), file->begin() + kStructureAt + 1424);
 }
 
 // An ELF file with properties as in kTestConf, not signed.
@@ -199,6 +209,55 @@ TEST_F(OeImageTest, AnyByteOfTheHeadersMayBeWrong) {
 TEST_F(OeImageTest, AnObjectOfLocalIsNone) {
   EXPECT_THAT(Parse(EchoObject()).text, HasSubstr("without .oeinfo"));
   EXPECT_EQ(Parse("text").code, uint32_t{SVR2_BRIDGE_IMAGE_MALFORMED});
+}
+
+TEST_F(OeImageTest, AWrongQuotientIsRefused) {
+  for (size_t at : {1040u, 1423u, 1424u, 1807u}) {
+    std::string altered = file_;
+    altered[kStructureAt + at] = static_cast<char>(altered[kStructureAt + at] ^ 1);
+    EXPECT_THAT(Parse(altered).text, HasSubstr("Q1 and Q2")) << at;
+  }
+}
+
+// The two steps of signing where the key is not here: only the signature changes.
+TEST_F(OeImageTest, AnotherKeySignsInTwoSteps) {
+  const std::string hsm_key = RsaKey(3072, 3);
+  Digest digest;
+  ASSERT_TRUE(DigestOfOeImage(file_, &digest).ok());
+  std::string signed_by_hsm;
+  const Outcome outcome =
+      ReplaceOeSignature(file_, hsm_key, SignDigest(digest, hsm_key), &signed_by_hsm);
+  ASSERT_TRUE(outcome.ok()) << outcome.text;
+  OeImage before, after;
+  ASSERT_TRUE(ParseOeImage(file_, &before).ok());
+  ASSERT_TRUE(ParseOeImage(signed_by_hsm, &after).ok());
+  EXPECT_EQ(after.measurement, before.measurement);
+  EXPECT_NE(after.signer, before.signer);
+  std::string directly = file_;
+  Sign(&directly, hsm_key);
+  EXPECT_EQ(signed_by_hsm, directly);
+}
+
+TEST_F(OeImageTest, ASignatureThatIsNotTheKeysOverTheDigestIsRefused) {
+  const std::string hsm_key = RsaKey(3072, 3);
+  Digest digest;
+  ASSERT_TRUE(DigestOfOeImage(file_, &digest).ok());
+  const std::string signature = SignDigest(digest, hsm_key);
+  std::string out;
+  const auto refused = [&](const std::string& key, const std::string& with) {
+    return ReplaceOeSignature(file_, key, with, &out).text;
+  };
+  EXPECT_THAT(refused(SigningKey(), signature), HasSubstr("not this key's"));
+  EXPECT_THAT(refused(hsm_key, signature.substr(1)), HasSubstr("not this key's"));
+  EXPECT_THAT(refused(hsm_key, signature + "x"), HasSubstr("not this key's"));
+  EXPECT_THAT(refused(hsm_key, std::string(signature.rbegin(), signature.rend())),
+              HasSubstr("not this key's"));
+  digest[0] ^= 1;
+  EXPECT_THAT(refused(hsm_key, SignDigest(digest, hsm_key)), HasSubstr("not this key's"));
+  EXPECT_THAT(refused(EcKey(), signature), HasSubstr("exponent 3"));
+  EXPECT_THAT(refused(RsaKey(3072, 65537), signature), HasSubstr("exponent 3"));
+  EXPECT_THAT(refused("no key", signature), HasSubstr("not a PEM key"));
+  EXPECT_EQ(out, "");
 }
 
 TEST_F(OeImageTest, OtherKeysAreRefused) {
