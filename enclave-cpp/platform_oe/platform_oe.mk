@@ -46,11 +46,12 @@ SODIUM_ROOT := $(SODIUM_SOURCE)/src/libsodium
 SODIUM := $(shell sed '/^#/d' platform_oe/sodium_sources)
 
 # The bytes made do not depend on the folders of anything.
-OE_PREFIX_MAPS = $(PREFIX_MAPS) -ffile-prefix-map=$(OE_PREFIX)=openenclave -ffile-prefix-map=$(abspath $(PROTOBUF_SOURCE))=./protobuf \
-  -ffile-prefix-map=$(abspath $(SODIUM_SOURCE))=./libsodium -ffile-prefix-map=$(abspath $(PQCLEAN_SOURCE))=./pqclean \
+# Absolute and relative: compiler caches make the one of the other.
+OE_PREFIX_MAPS = $(PREFIX_MAPS) -ffile-prefix-map=$(OE_PREFIX)=openenclave \
+  $(foreach d,PROTOBUF SODIUM PQCLEAN,$(foreach p,$(sort $(abspath $($d_SOURCE)) $($d_SOURCE)),-ffile-prefix-map=$p=./$d)) \
   -fdebug-compilation-dir=.
 OE_C_COMMON = $(OE_CFLAGS) -O2 -g $(OE_PREFIX_MAPS)
-OE_CXX_COMMON = $(OE_CXXFLAGS) -O2 -g $(OE_PREFIX_MAPS) -std=c++17 -isystem $(PROTOBUF_SOURCE)/src -isystem $(GEN)
+OE_CXX_COMMON = $(OE_CXXFLAGS) -O2 -g $(OE_PREFIX_MAPS) -std=c++17 -isystem $(abspath $(PROTOBUF_SOURCE))/src -isystem $(GEN)
 OE_WARNINGS := $(filter-out -Wthread-safety%,$(WARNINGS)) -Wthread-safety -Wthread-safety-beta
 
 OE_OBJECTS := $(OE_SOURCES:%.cc=$(OE_BUILD)/%.o) $(PROTOS:%=$(OE_BUILD)/gen/%.pb.o) $(OE_BUILD)/edge/svr2_t.o
@@ -63,6 +64,10 @@ $(OE_IMAGE): $(OE_OBJECTS) $(OE_OBJECT_EXTRA) $(OE_DEPS_OBJECTS)
 	$(Q)$(OE_CLANGXX) -o $@.tmp $^ $(OE_LINK_FLAGS)
 	@objcopy --only-keep-debug $@.tmp $@.debug && objcopy --strip-debug $@.tmp && mv $@.tmp $@
 
+.PHONY: reproducible-oe
+reproducible-oe: $(OE_IMAGE)
+	+@platform_local/check_reproducible object-oe $(OE_IMAGE)
+
 $(OE_BUILD)/edge/svr2_t.c: ../edl/svr2.edl
 	@mkdir -p $(@D)
 	$(call SAY,EDGE,$<)
@@ -71,12 +76,12 @@ $(OE_BUILD)/edge/svr2_t.o: $(OE_BUILD)/edge/svr2_t.c
 	$(Q)$(OE_CLANG) $(OE_C_COMMON) -w -c $< -o $@
 $(OE_BUILD)/platform_oe/%.o: OE_EXTRA = -isystem $(OE_BUILD)/edge
 $(OE_BUILD)/platform_oe/oe_entry.o: $(OE_BUILD)/edge/svr2_t.c
-$(OE_BUILD)/crypto/ml_kem.o: OE_EXTRA = -isystem $(PQCLEAN_ROOT)
+$(OE_BUILD)/crypto/ml_kem.o: OE_EXTRA = -isystem $(abspath $(PQCLEAN_ROOT))
 
 $(OE_BUILD)/%.o: %.cc $(OE_UNPACKED) | $(PB_HEADERS)
 	@mkdir -p $(@D)
 	$(call SAY,OE-CXX,$<)
-	$(Q)$(OE_CLANGXX) $(OE_CXX_COMMON) $(OE_WARNINGS) -I. -isystem $(SODIUM_ROOT)/include $(OE_EXTRA) -MD -MP -c $< -o $@
+	$(Q)$(OE_CLANGXX) $(OE_CXX_COMMON) $(OE_WARNINGS) -I. -isystem $(abspath $(SODIUM_ROOT))/include $(OE_EXTRA) -MD -MP -c $< -o $@
 $(OE_BUILD)/gen/%.pb.o: $(GEN)/svr2/%.pb.cc $(OE_UNPACKED) | $(PB_HEADERS)
 	@mkdir -p $(@D)
 	$(call SAY,OE-CXX,$<)

@@ -33,6 +33,11 @@ final class TestPlatforms {
     return Path.of(System.getProperty("svr2.root"), "build", "enclave_test" + suffix(platform));
   }
 
+  /** The same with a heap that tests can fill: {@code make -C jni small-images}. */
+  static Path smallImage(Platform platform) {
+    return Path.of(System.getProperty("svr2.root"), "build", "enclave_small" + suffix(platform));
+  }
+
   /** How the names of a platform's images end. */
   static String suffix(Platform platform) {
     return platform == Platform.LOCAL ? ".signed.local" : ".signed";
