@@ -5,6 +5,7 @@
 package dev.svr2.client;
 
 import dev.svr2.client.evidence.EvidenceException;
+import dev.svr2.client.internal.Futures;
 import dev.svr2.client.internal.Secrets;
 import dev.svr2.client.pin.PinKeys;
 import dev.svr2.client.transport.Transport;
@@ -82,7 +83,7 @@ final class Engine {
   <T> CompletableFuture<T> async(Function<Operation, CompletableFuture<T>> work) {
     Operation operation = new Operation(executor, timer);
     CompletableFuture<T> result = new CompletableFuture<>();
-    Operation.listen(
+    Futures.listen(
         work.apply(operation),
         (value, failure) -> {
           if (failure != null) {
@@ -91,7 +92,7 @@ final class Engine {
             ((RestoreResult.Restored) value).close();
           }
         });
-    Operation.listen(
+    Futures.listen(
         result,
         (value, failure) -> {
           if (result.isCancelled()) {
