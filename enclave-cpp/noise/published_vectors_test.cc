@@ -25,8 +25,8 @@ using util::ToHex;
 
 constexpr int kTransportMessages = 4;
 
-// All that a session is made from. Each byte of a key is another one, so that parts put in the wrong
-// order show.
+// All that a session is made from. Each byte of a key is another one, so that parts put in the
+// wrong order show.
 struct Keys {
   explicit Keys(uint8_t first) : next_(first) {
     for (Bytes* key : {&initiator_static, &initiator_ephemeral, &kem_seed, &responder_static,
@@ -166,7 +166,11 @@ TEST(PublishedVectorsTest, NkHfs) {
   const char* name = "Noise_NKhfs_25519+Kyber1024_ChaChaPoly_SHA256";
   Check("noise-nkhfs-mlkem1024.json",
         {{&kPatternNkHfs, crypto::Aead::kChaCha20Poly1305, name, 1, "", {"", ""}},
-         {&kPatternNkHfs, crypto::Aead::kChaCha20Poly1305, name, 2, "a prologue",
+         {&kPatternNkHfs,
+          crypto::Aead::kChaCha20Poly1305,
+          name,
+          2,
+          "a prologue",
           {"first payload", "second payload"}}});
 }
 
@@ -174,7 +178,11 @@ TEST(PublishedVectorsTest, KkHfs) {
   const char* name = "Noise_KKhfs_25519+Kyber1024_AESGCM_SHA256";
   Check("noise-kkhfs-mlkem1024.json",
         {{&kPatternKkHfs, crypto::Aead::kAes256Gcm, name, 3, "", {"", ""}},
-         {&kPatternKkHfs, crypto::Aead::kAes256Gcm, name, 4, "a prologue",
+         {&kPatternKkHfs,
+          crypto::Aead::kAes256Gcm,
+          name,
+          4,
+          "a prologue",
           {"first payload", "second payload"}}});
 }
 

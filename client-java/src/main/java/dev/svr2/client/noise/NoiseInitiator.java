@@ -172,8 +172,17 @@ public final class NoiseInitiator implements AutoCloseable {
     return new NoiseTransport(ciphers[0], ciphers[1]);
   }
 
-  /** The hash of the finished handshake, 32 bytes; both sides have the same. */
-  byte[] handshakeHash() {
+  /**
+   * The hash of the finished handshake, 32 bytes, a copy: both sides have the same, no other
+   * session has it, and it is no secret (Noise specification §11.2). May be called after {@link
+   * #close}.
+   *
+   * @throws IllegalStateException when the handshake has not succeeded
+   */
+  public byte[] handshakeHash() {
+    if (handshakeHash == null) {
+      throw new IllegalStateException("the handshake has not succeeded");
+    }
     return handshakeHash.clone();
   }
 
