@@ -25,7 +25,7 @@ MVN_ARGS ?=
 
 BUILD_PACKAGES := g++ make pkg-config dpkg-dev protobuf-compiler libprotobuf-dev libsodium-dev libssl-dev openssl \
   openjdk-17-jdk-headless maven $(if $(shell command -v npm),,npm)
-TEST_PACKAGES := libgtest-dev libgmock-dev nlohmann-json3-dev clang clang-format libclang-rt-14-dev
+TEST_PACKAGES := libgtest-dev libgmock-dev nlohmann-json3-dev clang clang-format libclang-rt-14-dev argon2
 BENCH_PACKAGES := libbenchmark-dev python3
 
 .PHONY: help setup setup-test setup-bench build enclave enclave-oe native java run test test-fast test-slow lint format bench clean \
@@ -132,6 +132,12 @@ process-tests: build
 TEST_MAIN = java -Dsvr2.root=$(CURDIR) -cp 'host-java/target/test-classes:host-java/target/classes:host-java/target/lib/*'
 chaos: build
 	@$(TEST_MAIN) dev.svr2.host.chaos.ChaosRun host-java/target/chaos $(CHAOS_SECONDS) $(SEED)
+
+# A replica dies at each step of backups and restores; every result must be true.
+CHAOS_KILLS ?= 1000
+.PHONY: chaos-client
+chaos-client: build
+	@$(TEST_MAIN) dev.svr2.host.chaos.ClientChaos $(CHAOS_KILLS) $(SEED)
 
 FAILOVER_KILLS ?= 50
 bench-failover: build
