@@ -137,7 +137,7 @@ chaos: build
 CHAOS_KILLS ?= 1000
 .PHONY: chaos-client
 chaos-client: build
-	@$(TEST_MAIN) dev.svr2.host.chaos.ClientChaos $(CHAOS_KILLS) $(SEED)
+	@$(TEST_MAIN) dev.svr2.host.chaos.ClientChaos $(CHAOS_KILLS) $(SEED) 2>host-java/target/chaos-client.log
 
 FAILOVER_KILLS ?= 50
 bench-failover: build

@@ -12,7 +12,11 @@ import dev.svr2.client.internal.Hex;
 import java.util.Arrays;
 import java.util.Map;
 
-/** The rules by which a client accepts evidence. Immutable and thread-safe. */
+/**
+ * The rules by which a client accepts evidence. Immutable and thread-safe.
+ *
+ * @since 0.1
+ */
 public final class PinPolicy {
   private final Pins pins;
   private final boolean allowSimulated;

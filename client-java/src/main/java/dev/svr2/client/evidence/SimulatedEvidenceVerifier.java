@@ -13,6 +13,8 @@ import java.util.Arrays;
 /**
  * Reads simulated evidence. That it is accepted at all is the caller's decision: the result says
  * {@link VerifiedEvidence#simulated()}. Thread-safe.
+ *
+ * @since 0.1
  */
 public final class SimulatedEvidenceVerifier implements EvidenceVerifier {
   private static final byte[] MAGIC = "SVR2SIM1".getBytes(StandardCharsets.US_ASCII);

@@ -17,6 +17,8 @@ import org.bouncycastle.math.ec.rfc7748.X25519;
  *
  * <p>Calls must come in the order {@link #writeFirst}, {@link #readSecond}; any other order throws
  * IllegalStateException. After a NoiseException only {@link #close} is allowed. Not thread-safe.
+ *
+ * @since 0.1
  */
 public final class NoiseInitiator implements AutoCloseable {
   /** Size of an X25519 key in bytes. */

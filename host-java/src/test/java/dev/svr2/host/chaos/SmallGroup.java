@@ -47,6 +47,7 @@ final class SmallGroup implements AutoCloseable {
       control.listen: 127.0.0.1:0
       peer.listen: 127.0.0.1:%d
       peer.static: '%s'
+      log.level: error
       runtime.tick_interval_ms: 20
       enclave.replica_voting_timeout_ticks: 40
       enclave.replica_membership_timeout_ticks: 60
