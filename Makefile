@@ -7,6 +7,7 @@
 #   make test-slow   clang with its sanitizers, mutated inputs, process tests, the second JDK
 #   make simulate    many whole groups with faults and rollbacks, one seed each: SEEDS=1000 FIRST_SEED=1
 #   make chaos       processes killed, stopped and cut off under load; CHAOS_SECONDS=600 for the long run
+#   make chaos-client  a replica dies at each step of backups and restores: CHAOS_KILLS=1000
 #   make bench       benchmarks of the core, the bridge and the host; bench-failover: kills the leader;
 #                    bench-transitions: what crosses the enclave's boundary
 #   make build       what run needs; make enclave: just the signed enclave images
@@ -32,7 +33,7 @@ BENCH_PACKAGES := libbenchmark-dev python3
   totals sanitizers clang second-jdk
 
 help:
-	@sed -n '3,18s/^# \{0,1\}//p' Makefile
+	@sed -n '3,19s/^# \{0,1\}//p' Makefile
 
 setup:
 	@.ci/setup $(BUILD_PACKAGES)
