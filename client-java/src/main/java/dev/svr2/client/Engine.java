@@ -353,7 +353,7 @@ final class Engine {
           SecureSession.open(
               operation, transport, credentials, policy(), handshake, random, timeout);
     } catch (FailureException e) {
-      return CompletableFuture.failedFuture(e);
+      return Futures.failed(e);
     }
     return Operation.then(
         opened, session -> work.apply(session).whenComplete((value, failure) -> session.close()));

@@ -89,7 +89,7 @@ final class Operation {
     try {
       return step.apply(in);
     } catch (FailureException | TransportException e) {
-      return CompletableFuture.failedFuture(e);
+      return Futures.failed(e);
     }
   }
 

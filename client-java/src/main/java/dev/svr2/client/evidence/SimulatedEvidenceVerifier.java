@@ -40,7 +40,7 @@ public final class SimulatedEvidenceVerifier implements EvidenceVerifier {
       throw new EvidenceException(EvidenceRefusal.UNEXPECTED_ENDORSEMENT);
     }
     ByteBuffer in = ByteBuffer.wrap(evidence).order(ByteOrder.LITTLE_ENDIAN);
-    in.position(MAGIC.length);
+    in.get(new byte[MAGIC.length]);
     byte[] measurement = new byte[MEASUREMENT_BYTES];
     in.get(measurement);
     boolean debug = (in.getLong() & ATTRIBUTE_DEBUG) != 0;

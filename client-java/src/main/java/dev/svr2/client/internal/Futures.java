@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Listening to a future without making another one that somebody would have to look at.
+// Failed futures, and listening to a future without making another one that somebody would have to
+// look at.
 package dev.svr2.client.internal;
 
 import java.util.concurrent.CompletableFuture;
@@ -9,6 +10,13 @@ import java.util.function.BiConsumer;
 /** Stateless; not API of the library. */
 public final class Futures {
   private Futures() {}
+
+  /** A future that has failed (Java 8 has no CompletableFuture.failedFuture). */
+  public static <T> CompletableFuture<T> failed(Throwable cause) {
+    CompletableFuture<T> future = new CompletableFuture<>();
+    future.completeExceptionally(cause);
+    return future;
+  }
 
   /** Does something at the end, which must not throw. */
   @SuppressWarnings("FutureReturnValueIgnored") // It could only tell that the action threw.

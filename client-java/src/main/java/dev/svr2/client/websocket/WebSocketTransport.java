@@ -6,6 +6,7 @@ package dev.svr2.client.websocket;
 
 import dev.svr2.client.Credentials;
 import dev.svr2.client.Pins;
+import dev.svr2.client.internal.Futures;
 import dev.svr2.client.internal.Hex;
 import dev.svr2.client.transport.Transport;
 import dev.svr2.client.transport.TransportException;
@@ -86,7 +87,7 @@ public final class WebSocketTransport implements Transport {
     open.add(stream);
     stream.connecting(
         closed
-            ? CompletableFuture.failedFuture(new IllegalStateException("the transport is closed"))
+            ? Futures.failed(new IllegalStateException("the transport is closed"))
             : http.newWebSocketBuilder()
                 .header("Authorization", credentials.authorization())
                 .buildAsync(session, stream));
@@ -96,7 +97,7 @@ public final class WebSocketTransport implements Transport {
   @Override
   public CompletableFuture<Void> deleteBackup(Credentials credentials, Duration timeout) {
     if (closed) {
-      return CompletableFuture.failedFuture(
+      return Futures.failed(
           new TransportException(Kind.UNAVAILABLE, Applied.NO, "the transport is closed"));
     }
     HttpRequest request =
