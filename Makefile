@@ -7,6 +7,7 @@
 #   make test-slow   clang with its sanitizers, mutated inputs, process tests, the second JDK
 #   make simulate    many whole groups with faults and rollbacks, one seed each: SEEDS=1000 FIRST_SEED=1
 #   make chaos       processes killed, stopped and cut off under load; CHAOS_SECONDS=600 for the long run
+#   make chaos-client  a replica dies at each step of backups and restores: CHAOS_KILLS=1000
 #   make bench       benchmarks of the core, the bridge and the host; bench-failover: kills the leader;
 #                    bench-transitions: what crosses the enclave's boundary
 #   make build       what run needs; make enclave: just the signed enclave images
@@ -25,14 +26,14 @@ MVN_ARGS ?=
 
 BUILD_PACKAGES := g++ make pkg-config dpkg-dev protobuf-compiler libprotobuf-dev libsodium-dev libssl-dev openssl \
   openjdk-17-jdk-headless maven $(if $(shell command -v npm),,npm)
-TEST_PACKAGES := libgtest-dev libgmock-dev nlohmann-json3-dev clang clang-format libclang-rt-14-dev
+TEST_PACKAGES := libgtest-dev libgmock-dev nlohmann-json3-dev clang clang-format libclang-rt-14-dev argon2
 BENCH_PACKAGES := libbenchmark-dev python3
 
 .PHONY: help setup setup-test setup-bench build enclave enclave-oe native java run test test-fast test-slow lint format bench clean \
   totals sanitizers clang second-jdk
 
 help:
-	@sed -n '3,18s/^# \{0,1\}//p' Makefile
+	@sed -n '3,19s/^# \{0,1\}//p' Makefile
 
 setup:
 	@.ci/setup $(BUILD_PACKAGES)
@@ -149,6 +150,12 @@ exhaustion: build $(if $(OE_PC),enclave-oe)
 TEST_MAIN = java -Dsvr2.root=$(CURDIR) -cp 'host-java/target/test-classes:host-java/target/classes:host-java/target/lib/*'
 chaos: build
 	@$(TEST_MAIN) dev.svr2.host.chaos.ChaosRun host-java/target/chaos $(CHAOS_SECONDS) $(SEED)
+
+# A replica dies at each step of backups and restores; every result must be true.
+CHAOS_KILLS ?= 1000
+.PHONY: chaos-client
+chaos-client: build
+	@$(TEST_MAIN) dev.svr2.host.chaos.ClientChaos $(CHAOS_KILLS) $(SEED) 2>host-java/target/chaos-client.log
 
 FAILOVER_KILLS ?= 50
 bench-failover: build

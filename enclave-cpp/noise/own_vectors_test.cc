@@ -2,8 +2,8 @@
 //
 // Small vectors of our own for the protocols in use, with an empty prologue as clients have it, so
 // that a tree without the published vectors tests the bytes too. Made by this code when it passed
-// the cacophony vectors; the Java client's tests hold the same handshake with ML-KEM, made by
-// Bouncy Castle's (NkHfsTest), since nobody has published vectors for it.
+// the cacophony vectors. Those with ML-KEM, which nobody else has published, are in
+// published_vectors_test.cc, too, whole.
 
 #include <gtest/gtest.h>
 

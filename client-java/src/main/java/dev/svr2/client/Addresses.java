@@ -4,6 +4,7 @@
 // what was sent decides what may be asked elsewhere.
 package dev.svr2.client;
 
+import dev.svr2.client.internal.Futures;
 import dev.svr2.client.transport.Transport;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -93,7 +94,7 @@ final class Addresses {
 
     private CompletableFuture<T> failed(int round, int position, Throwable cause) {
       if (!(cause instanceof FailureException)) {
-        return CompletableFuture.failedFuture(cause);
+        return Futures.failed(cause);
       }
       FailureException failure = (FailureException) cause;
       int following = position + 1;
@@ -101,23 +102,22 @@ final class Addresses {
         left.remove(position);
         following = position;
       } else if (!isPassing(failure.failure())) {
-        return CompletableFuture.failedFuture(failure);
+        return Futures.failed(failure);
       }
       if (!mayRepeat.test(failure) || left.isEmpty() || operation.isGivenUp()) {
-        return CompletableFuture.failedFuture(failure);
+        return Futures.failed(failure);
       }
       if (following < left.size()) {
         return next(round, following);
       }
       if (round + 1 == rounds) {
-        return CompletableFuture.failedFuture(failure);
+        return Futures.failed(failure);
       }
       Duration time = Duration.ofMillis(pause.toMillis() << Math.min(round, DOUBLINGS_MAX));
       return operation
           .pause(time)
           .handle((nothing, interrupted) -> interrupted == null)
-          .thenCompose(
-              passed -> passed ? next(round + 1, 0) : CompletableFuture.<T>failedFuture(failure));
+          .thenCompose(passed -> passed ? next(round + 1, 0) : Futures.<T>failed(failure));
     }
   }
 

@@ -4,7 +4,11 @@
 // be repeated, afterwards only the expose. Source: protocol.md §2.
 package dev.svr2.client;
 
-/** Exactly one of the nested classes; take it apart with {@link #match}. */
+/**
+ * Exactly one of the nested classes; take it apart with {@link #match}.
+ *
+ * @since 0.1
+ */
 public abstract class BackupResult {
   private BackupResult() {}
 

@@ -4,6 +4,7 @@
 // was sent; afterwards only the expose is. Source: protocol.md §2, expose.
 package dev.svr2.client;
 
+import dev.svr2.client.internal.Futures;
 import dev.svr2.client.internal.Secrets;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -51,7 +52,7 @@ final class BackupRun {
       }
       return expose(session);
     } catch (FailureException e) {
-      return CompletableFuture.failedFuture(e);
+      return Futures.failed(e);
     }
   }
 

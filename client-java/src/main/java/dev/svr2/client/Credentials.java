@@ -20,6 +20,8 @@ import org.bouncycastle.crypto.params.KeyParameter;
 /**
  * A user and the password that lets them in for a while. Immutable and thread-safe. The password is
  * in no text but {@link #password()} and {@link #authorization()}.
+ *
+ * @since 0.1
  */
 public final class Credentials {
   private static final Pattern USER = Pattern.compile("[0-9a-f]{32}");

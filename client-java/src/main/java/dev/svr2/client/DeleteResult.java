@@ -3,7 +3,11 @@
 // How erasing a backup ended. Source: protocol.md §2 and §3.
 package dev.svr2.client;
 
-/** Exactly one of the nested classes; take it apart with {@link #match}. */
+/**
+ * Exactly one of the nested classes; take it apart with {@link #match}.
+ *
+ * @since 0.1
+ */
 public abstract class DeleteResult {
   private DeleteResult() {}
 

@@ -5,6 +5,7 @@
 package dev.svr2.client;
 
 import dev.svr2.client.evidence.EvidenceException;
+import dev.svr2.client.internal.Futures;
 import dev.svr2.client.internal.Secrets;
 import dev.svr2.client.pin.PinKeys;
 import dev.svr2.client.transport.Transport;
@@ -82,7 +83,7 @@ final class Engine {
   <T> CompletableFuture<T> async(Function<Operation, CompletableFuture<T>> work) {
     Operation operation = new Operation(executor, timer);
     CompletableFuture<T> result = new CompletableFuture<>();
-    Operation.listen(
+    Futures.listen(
         work.apply(operation),
         (value, failure) -> {
           if (failure != null) {
@@ -91,7 +92,7 @@ final class Engine {
             ((RestoreResult.Restored) value).close();
           }
         });
-    Operation.listen(
+    Futures.listen(
         result,
         (value, failure) -> {
           if (result.isCancelled()) {
@@ -352,7 +353,7 @@ final class Engine {
           SecureSession.open(
               operation, transport, credentials, policy(), handshake, random, timeout);
     } catch (FailureException e) {
-      return CompletableFuture.failedFuture(e);
+      return Futures.failed(e);
     }
     return Operation.then(
         opened, session -> work.apply(session).whenComplete((value, failure) -> session.close()));

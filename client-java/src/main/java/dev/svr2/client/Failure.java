@@ -7,7 +7,11 @@ package dev.svr2.client;
 import dev.svr2.client.evidence.EvidenceException;
 import dev.svr2.client.evidence.EvidenceRefusal;
 
-/** Why there is no answer. Exactly one of the nested classes; take it apart with {@link #match}. */
+/**
+ * Why there is no answer. Exactly one of the nested classes; take it apart with {@link #match}.
+ *
+ * @since 0.1
+ */
 public abstract class Failure {
   private final String text;
 

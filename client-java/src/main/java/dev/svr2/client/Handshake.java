@@ -4,7 +4,11 @@
 // name it.
 package dev.svr2.client;
 
-/** Which handshake a group offers. Its text form, {@link #toString}, is the one in pin files. */
+/**
+ * Which handshake a group offers. Its text form, {@link #toString}, is the one in pin files.
+ *
+ * @since 0.1
+ */
 public enum Handshake {
   /** X25519 alone. */
   NK("NK"),

@@ -4,6 +4,7 @@
 // in the library goes through here, so that no thread belongs to a session.
 package dev.svr2.client;
 
+import dev.svr2.client.internal.Futures;
 import dev.svr2.client.transport.TransportException;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
@@ -12,7 +13,6 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BiConsumer;
 import java.util.function.Function;
 
 /** Thread-safe; the steps of one operation run one after the other, on its executor. */
@@ -57,7 +57,7 @@ final class Operation {
   static <T> CompletableFuture<T> recover(
       CompletableFuture<T> before, Function<Throwable, CompletableFuture<T>> step) {
     CompletableFuture<T> result = new CompletableFuture<>();
-    listen(
+    Futures.listen(
         before,
         (value, failure) -> {
           if (failure == null) {
@@ -74,7 +74,7 @@ final class Operation {
   }
 
   private static <T> void pass(CompletableFuture<T> from, CompletableFuture<T> to) {
-    listen(
+    Futures.listen(
         from,
         (value, failure) -> {
           if (failure == null) {
@@ -85,17 +85,11 @@ final class Operation {
         });
   }
 
-  /** Does something at the end, which must not throw. */
-  @SuppressWarnings("FutureReturnValueIgnored") // It could only tell that the action threw.
-  static <T> void listen(CompletableFuture<T> future, BiConsumer<T, Throwable> action) {
-    future.whenComplete(action);
-  }
-
   private static <A, B> CompletableFuture<B> run(Step<A, CompletableFuture<B>> step, A in) {
     try {
       return step.apply(in);
     } catch (FailureException | TransportException e) {
-      return CompletableFuture.failedFuture(e);
+      return Futures.failed(e);
     }
   }
 
@@ -111,7 +105,7 @@ final class Operation {
             () -> result.completeExceptionally(TransportException.timeout(timeout)),
             timeout.toNanos(),
             TimeUnit.NANOSECONDS);
-    listen(
+    Futures.listen(
         promised,
         (value, failure) -> {
           if (failure == null) {

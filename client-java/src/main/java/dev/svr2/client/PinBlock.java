@@ -17,7 +17,11 @@ import java.time.Duration;
 import java.util.Collections;
 import java.util.concurrent.CompletionException;
 
-/** Makes {@link Pins} out of verified evidence. Stateless. */
+/**
+ * Makes {@link Pins} out of verified evidence. Stateless.
+ *
+ * @since 0.1
+ */
 public final class PinBlock {
   /** Upper limit of the first item of a session, in bytes (protocol.md §1). */
   public static final int HANDSHAKE_START_MAX_BYTES = 128 * 1024;

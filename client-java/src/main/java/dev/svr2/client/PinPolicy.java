@@ -12,7 +12,11 @@ import dev.svr2.client.internal.Hex;
 import java.util.Arrays;
 import java.util.Map;
 
-/** The rules by which a client accepts evidence. Immutable and thread-safe. */
+/**
+ * The rules by which a client accepts evidence. Immutable and thread-safe.
+ *
+ * @since 0.1
+ */
 public final class PinPolicy {
   private final Pins pins;
   private final boolean allowSimulated;
@@ -105,10 +109,20 @@ public final class PinPolicy {
       if (value.length != pinned.getValue().length) {
         throw new EvidenceException(EvidenceRefusal.MINIMUM_LENGTH, pinned.getKey());
       }
-      if (Arrays.compareUnsigned(value, pinned.getValue()) < 0) {
+      if (isBelow(value, pinned.getValue())) {
         throw new EvidenceException(EvidenceRefusal.MINIMUM_TOO_LOW, pinned.getKey());
       }
     }
+  }
+
+  /** Big-endian numbers of equal length. */
+  private static boolean isBelow(byte[] value, byte[] floor) {
+    for (int i = 0; i < value.length; i++) {
+      if (value[i] != floor[i]) {
+        return (value[i] & 0xff) < (floor[i] & 0xff);
+      }
+    }
+    return false;
   }
 
   private static void same(EvidenceRefusal reason, long seen, long pinned)

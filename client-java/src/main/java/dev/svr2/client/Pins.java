@@ -15,7 +15,11 @@ import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
-/** The pins of one group. Immutable. Text form: {@link #toJson()} and {@link #parse(String)}. */
+/**
+ * The pins of one group. Immutable. Text form: {@link #toJson()} and {@link #parse(String)}.
+ *
+ * @since 0.1
+ */
 public final class Pins {
   /** Size of a measurement in bytes. */
   public static final int MEASUREMENT_BYTES = 32;

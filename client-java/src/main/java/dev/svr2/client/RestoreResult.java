@@ -5,7 +5,11 @@ package dev.svr2.client;
 
 import dev.svr2.client.internal.Secrets;
 
-/** Exactly one of the nested classes; take it apart with {@link #match}. */
+/**
+ * Exactly one of the nested classes; take it apart with {@link #match}.
+ *
+ * @since 0.1
+ */
 public abstract class RestoreResult {
   private RestoreResult() {}
 

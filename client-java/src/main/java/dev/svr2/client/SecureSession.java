@@ -9,6 +9,7 @@ import com.google.protobuf.UnsafeByteOperations;
 import dev.svr2.client.evidence.EvidenceException;
 import dev.svr2.client.evidence.EvidenceRefusal;
 import dev.svr2.client.evidence.VerifiedEvidence;
+import dev.svr2.client.internal.Futures;
 import dev.svr2.client.internal.Secrets;
 import dev.svr2.client.noise.NoiseException;
 import dev.svr2.client.noise.NoiseInitiator;
@@ -124,9 +125,9 @@ final class SecureSession implements AutoCloseable {
           Operation.map(
               operation.await(stream.receive(), timeout), second -> finish(initiator, second));
     } catch (NoiseException e) {
-      noise = CompletableFuture.failedFuture(handshakeFailed(e));
+      noise = Futures.failed(handshakeFailed(e));
     } catch (TransportException e) {
-      noise = CompletableFuture.failedFuture(e);
+      noise = Futures.failed(e);
     }
     return noise.handle(
         (keys, failure) -> {
@@ -198,7 +199,7 @@ final class SecureSession implements AutoCloseable {
     try {
       stream.send(item);
     } catch (TransportException e) {
-      return CompletableFuture.failedFuture(new FailureException(notSent(e)));
+      return Futures.failed(new FailureException(notSent(e)));
     }
     return operation
         .await(stream.receive(), timeout)

@@ -4,6 +4,7 @@
 // synchronous call uses the caller's own.
 package dev.svr2.client;
 
+import dev.svr2.client.internal.Futures;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -84,7 +85,7 @@ final class Threads {
     BlockingQueue<Runnable> work = new LinkedBlockingQueue<>();
     Operation context = new Operation(work::add, timer);
     CompletableFuture<T> result = operation.apply(context);
-    Operation.listen(result, (value, failure) -> work.add(() -> {}));
+    Futures.listen(result, (value, failure) -> work.add(() -> {}));
     boolean interrupted = false;
     while (!result.isDone()) {
       try {

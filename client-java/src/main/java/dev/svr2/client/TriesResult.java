@@ -3,7 +3,11 @@
 // What asking for the guesses left told. Source: protocol.md §2.
 package dev.svr2.client;
 
-/** Exactly one of the nested classes; take it apart with {@link #match}. */
+/**
+ * Exactly one of the nested classes; take it apart with {@link #match}.
+ *
+ * @since 0.1
+ */
 public abstract class TriesResult {
   private TriesResult() {}
 

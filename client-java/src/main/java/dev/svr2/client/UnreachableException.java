@@ -3,7 +3,11 @@
 // No session came about, for another reason than evidence.
 package dev.svr2.client;
 
-/** Thrown by {@link PinBlock#fetchEvidence} when there is no evidence to judge. */
+/**
+ * Thrown by {@link PinBlock#fetchEvidence} when there is no evidence to judge.
+ *
+ * @since 0.1
+ */
 public final class UnreachableException extends Exception {
   private final transient Failure failure;
 

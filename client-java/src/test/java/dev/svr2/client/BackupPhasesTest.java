@@ -16,21 +16,26 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 class BackupPhasesTest {
-  private final ClientFixture fixture = new ClientFixture();
+  private final ClientFixture fixture = fixture();
   private final FakeServer server = fixture.server;
   private int answers;
   private int starts;
+
+  /** Over which transport. */
+  ClientFixture fixture() {
+    return new ClientFixture();
+  }
 
   @AfterEach
   void close() {
     fixture.close();
   }
 
-  private String backup() {
+  String backup() {
     return Describe.of(fixture.client().backupRaw(ClientFixture.RIGHT, ClientFixture.DATA, 3));
   }
 
-  private String requests() {
+  String requests() {
     return server.requests.stream()
         .map(Request::getInnerCase)
         .map(Enum::name)
@@ -134,8 +139,8 @@ class BackupPhasesTest {
     assertEquals("BACKUP EXPOSE", requests());
   }
 
-  @Test
-  void anExposeThatNeverLeftIsNotCalledUnknown() {
+  /** The session ends between the phases, and there is no second one. */
+  void notExposed() {
     server.endAfterAnswer = true;
     server.onStart =
         item -> {
@@ -144,6 +149,11 @@ class BackupPhasesTest {
           }
           return item;
         };
+  }
+
+  @Test
+  void anExposeThatNeverLeftIsNotCalledUnknown() {
+    notExposed();
     assertEquals("NotExposed(NotApplied)", backup());
     assertEquals("BACKUP", requests());
   }

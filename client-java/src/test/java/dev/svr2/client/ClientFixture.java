@@ -7,6 +7,9 @@ import dev.svr2.client.evidence.EvidenceException;
 import dev.svr2.client.grpc.GrpcTransport;
 import dev.svr2.client.pin.PinKeys;
 import dev.svr2.client.testing.FakeServer;
+import dev.svr2.client.testing.FakeWebSocketServer;
+import dev.svr2.client.transport.Transport;
+import dev.svr2.client.websocket.WebSocketTransport;
 import io.grpc.ManagedChannel;
 import java.time.Duration;
 import java.util.Arrays;
@@ -19,7 +22,26 @@ final class ClientFixture implements AutoCloseable {
   static final byte[] DATA = filled(0x77, 32);
 
   final FakeServer server = new FakeServer();
+
+  /** Null over gRPC. */
+  final FakeWebSocketServer webSocket;
+
   private final ManagedChannel channel = server.channel();
+  private final Transport transport;
+
+  /** Over gRPC, within the process. */
+  ClientFixture() {
+    this(false);
+  }
+
+  /** Over gRPC, or over WebSocket on loopback. */
+  ClientFixture(boolean overWebSocket) {
+    webSocket = overWebSocket ? new FakeWebSocketServer(server) : null;
+    transport =
+        overWebSocket
+            ? WebSocketTransport.to(webSocket.uri(), server.evidence.measurement)
+            : GrpcTransport.over(channel);
+  }
 
   static byte[] filled(int value, int size) {
     byte[] out = new byte[size];
@@ -37,7 +59,7 @@ final class ClientFixture implements AutoCloseable {
 
   Svr2Client.Builder builder() {
     return Svr2Client.builder()
-        .transport(GrpcTransport.over(channel))
+        .transport(transport)
         .credentials(Credentials.of(USER, "1:aa"))
         .pins(pins())
         .allowSimulated(true)
@@ -64,7 +86,11 @@ final class ClientFixture implements AutoCloseable {
 
   @Override
   public void close() {
+    transport.close();
     channel.shutdownNow();
+    if (webSocket != null) {
+      webSocket.close();
+    }
     server.close();
   }
 }

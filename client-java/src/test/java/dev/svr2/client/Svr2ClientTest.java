@@ -20,8 +20,13 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 class Svr2ClientTest {
-  private final ClientFixture fixture = new ClientFixture();
+  private final ClientFixture fixture = fixture();
   private final Svr2Client client = fixture.client();
+
+  /** Over which transport. */
+  ClientFixture fixture() {
+    return new ClientFixture();
+  }
 
   @AfterEach
   void close() {

@@ -3,7 +3,11 @@
 // Evidence that is not accepted.
 package dev.svr2.client.evidence;
 
-/** Thrown when evidence is refused; says which check failed. Nothing in it is secret. */
+/**
+ * Thrown when evidence is refused; says which check failed. Nothing in it is secret.
+ *
+ * @since 0.1
+ */
 public final class EvidenceException extends Exception {
   private final EvidenceRefusal reason;
 

@@ -3,7 +3,11 @@
 // Why evidence was refused: one value per check, so that nobody has to guess which one failed.
 package dev.svr2.client.evidence;
 
-/** The checks that evidence can fail, in the order in which they are made. */
+/**
+ * The checks that evidence can fail, in the order in which they are made.
+ *
+ * @since 0.1
+ */
 public enum EvidenceRefusal {
   /** No pins were given, and the caller did not opt in to unpinned simulated groups. */
   NOTHING_PINNED("no pins are given"),

@@ -3,7 +3,11 @@
 // One format of evidence. Real SGX evidence becomes a second implementation.
 package dev.svr2.client.evidence;
 
-/** Verifies evidence of one format. Implementations are thread-safe. */
+/**
+ * Verifies evidence of one format. Implementations are thread-safe.
+ *
+ * @since 0.1
+ */
 public interface EvidenceVerifier {
   /** True when the evidence is of this verifier's format, going by its first bytes alone. */
   boolean recognizes(byte[] evidence);

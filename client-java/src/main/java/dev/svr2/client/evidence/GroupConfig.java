@@ -7,7 +7,11 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import dev.svr2.proto.RaftGroupConfig;
 import java.util.Objects;
 
-/** A group's configuration: every field of RaftGroupConfig. Immutable. */
+/**
+ * A group's configuration: every field of RaftGroupConfig. Immutable.
+ *
+ * @since 0.1
+ */
 public final class GroupConfig {
   private static final long UINT32_MAX = 0xffff_ffffL;
 

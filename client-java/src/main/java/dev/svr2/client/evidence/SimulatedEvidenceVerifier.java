@@ -13,6 +13,8 @@ import java.util.Arrays;
 /**
  * Reads simulated evidence. That it is accepted at all is the caller's decision: the result says
  * {@link VerifiedEvidence#simulated()}. Thread-safe.
+ *
+ * @since 0.1
  */
 public final class SimulatedEvidenceVerifier implements EvidenceVerifier {
   private static final byte[] MAGIC = "SVR2SIM1".getBytes(StandardCharsets.US_ASCII);
@@ -38,7 +40,7 @@ public final class SimulatedEvidenceVerifier implements EvidenceVerifier {
       throw new EvidenceException(EvidenceRefusal.UNEXPECTED_ENDORSEMENT);
     }
     ByteBuffer in = ByteBuffer.wrap(evidence).order(ByteOrder.LITTLE_ENDIAN);
-    in.position(MAGIC.length);
+    in.get(new byte[MAGIC.length]);
     byte[] measurement = new byte[MEASUREMENT_BYTES];
     in.get(measurement);
     boolean debug = (in.getLong() & ATTRIBUTE_DEBUG) != 0;

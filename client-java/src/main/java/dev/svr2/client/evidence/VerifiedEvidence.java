@@ -8,7 +8,11 @@ import java.util.Collections;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
-/** The facts that evidence binds together. Immutable; arrays are copied out. */
+/**
+ * The facts that evidence binds together. Immutable; arrays are copied out.
+ *
+ * @since 0.1
+ */
 public final class VerifiedEvidence {
   private final boolean simulated;
   private final boolean debug;

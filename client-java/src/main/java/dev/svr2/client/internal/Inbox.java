@@ -16,12 +16,12 @@ public final class Inbox {
   private CompletableFuture<byte[]> waiting;
   private TransportException end;
 
-  /** An item came. After the end it is dropped. */
-  public void put(byte[] item) {
+  /** An item came. After the end it is dropped. False when it must wait to be taken. */
+  public boolean put(byte[] item) {
     CompletableFuture<byte[]> receiver;
     synchronized (this) {
       if (end != null) {
-        return;
+        return false;
       }
       receiver = waiting;
       waiting = null;
@@ -32,6 +32,7 @@ public final class Inbox {
     if (receiver != null) {
       receiver.complete(item);
     }
+    return receiver != null;
   }
 
   /** The stream ended. Only the first end counts. */
@@ -48,6 +49,11 @@ public final class Inbox {
     if (receiver != null) {
       receiver.completeExceptionally(how);
     }
+  }
+
+  /** True when an item came that was not taken yet. */
+  public synchronized boolean holdsItem() {
+    return !items.isEmpty();
   }
 
   /** How the stream ended, or null. */

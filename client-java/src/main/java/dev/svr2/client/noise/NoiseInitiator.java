@@ -17,6 +17,8 @@ import org.bouncycastle.math.ec.rfc7748.X25519;
  *
  * <p>Calls must come in the order {@link #writeFirst}, {@link #readSecond}; any other order throws
  * IllegalStateException. After a NoiseException only {@link #close} is allowed. Not thread-safe.
+ *
+ * @since 0.1
  */
 public final class NoiseInitiator implements AutoCloseable {
   /** Size of an X25519 key in bytes. */
@@ -172,8 +174,17 @@ public final class NoiseInitiator implements AutoCloseable {
     return new NoiseTransport(ciphers[0], ciphers[1]);
   }
 
-  /** The hash of the finished handshake, 32 bytes; both sides have the same. */
-  byte[] handshakeHash() {
+  /**
+   * The hash of the finished handshake, 32 bytes, a copy: both sides have the same, no other
+   * session has it, and it is no secret (Noise specification §11.2). May be called after {@link
+   * #close}.
+   *
+   * @throws IllegalStateException when the handshake has not succeeded
+   */
+  public byte[] handshakeHash() {
+    if (handshakeHash == null) {
+      throw new IllegalStateException("the handshake has not succeeded");
+    }
     return handshakeHash.clone();
   }
 

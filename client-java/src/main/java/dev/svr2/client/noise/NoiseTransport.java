@@ -12,6 +12,8 @@ import java.util.List;
 /**
  * Both directions of an established session. Messages must be decrypted in the order in which they
  * were encrypted. After a NoiseException the transport is closed. Not thread-safe.
+ *
+ * @since 0.1
  */
 public final class NoiseTransport implements AutoCloseable {
   /** Largest Noise message in bytes. */

@@ -5,6 +5,7 @@ package dev.svr2.client.noise;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.svr2.client.Handshake;
@@ -60,6 +61,16 @@ class NoiseMisuseTest {
 
   private NoiseTransport established() throws Exception {
     return initiator.readSecond(responder.answer(initiator.writeFirst()));
+  }
+
+  @Test
+  void theHandshakeHashIsThereOnceTheHandshakeSucceeded() throws Exception {
+    assertThrows(IllegalStateException.class, initiator::handshakeHash);
+    established().close();
+    byte[] hash = initiator.handshakeHash();
+    assertEquals(32, hash.length);
+    hash[0] ^= 1;
+    assertNotEquals(hash[0], initiator.handshakeHash()[0]);
   }
 
   @Test

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Published vectors of the NK initiator (cacophony), one of our own that both this initiator and an
-// independent responder on the JDK's cryptography make, and a session with ML-KEM that the
-// enclave's
-// code made: nobody has published vectors for that.
+// Published vectors of the NK initiator (cacophony), and one of our own that both this initiator
+// and
+// an independent responder on the JDK's cryptography make. For ML-KEM see HfsVectorsTest.
 package dev.svr2.client.noise;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
@@ -16,14 +15,12 @@ import com.google.gson.JsonParser;
 import dev.svr2.client.Handshake;
 import dev.svr2.client.internal.Hex;
 import dev.svr2.client.testing.NoiseResponder;
-import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Properties;
 import org.junit.jupiter.api.Test;
 
 class NoiseVectorsTest {
@@ -102,39 +99,6 @@ class NoiseVectorsTest {
     byte[] hello = "hello".getBytes(StandardCharsets.US_ASCII);
     assertArrayEquals(hello, responder.decrypt(transport.encrypt(hello)));
     assertArrayEquals(hello, transport.decrypt(responder.encrypt(hello)));
-  }
-
-  @Test
-  void theEnclaveMakesTheSameHybridSession() throws Exception {
-    Properties session = new Properties();
-    try (InputStream in = getClass().getResourceAsStream("nkhfs-session.txt")) {
-      session.load(in);
-    }
-    NoiseInitiator initiator =
-        NoiseInitiator.withKeys(
-            HandshakePattern.NK_HFS,
-            NOTHING,
-            hex(session, "remote_static"),
-            hex(session, "ephemeral"),
-            hex(session, "kem_seed"));
-    byte[] first = initiator.writeFirst();
-    assertEquals(1632, first.length);
-    assertArrayEquals(hex(session, "first"), first);
-    byte[] second = hex(session, "second");
-    assertEquals(1632, second.length);
-    assertEquals(0, initiator.readSecondPayload(second).length);
-    assertArrayEquals(hex(session, "handshake_hash"), initiator.handshakeHash());
-    NoiseTransport transport = initiator.transport();
-    assertArrayEquals(hex(session, "request"), transport.encrypt(ascii("request")));
-    assertArrayEquals(ascii("response"), transport.decrypt(hex(session, "response")));
-  }
-
-  private static byte[] hex(Properties session, String name) {
-    return Hex.decode(session.getProperty(name));
-  }
-
-  private static byte[] ascii(String text) {
-    return text.getBytes(StandardCharsets.US_ASCII);
   }
 
   private static byte[] filled(int value) {

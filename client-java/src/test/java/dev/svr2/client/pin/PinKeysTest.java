@@ -118,6 +118,78 @@ class PinKeysTest {
         "0d640df58d78766c08c037a34a8b53c9d01ef0452d75b65eb52520e96b01e659", Hex.encode(tag));
   }
 
+  // The reference implementation's own tests (github.com/P-H-C/phc-winner-argon2, src/test.c),
+  // those
+  // of Argon2id, version 0x13.
+  @Test
+  void argon2idOfTheReferenceImplementation() {
+    checkReference(
+        2,
+        16,
+        1,
+        "password",
+        "somesalt",
+        "09316115d5cf24ed5a15a31a3ba326e5cf32edc24702987c02b6566f61913cf7");
+    checkReference(
+        2,
+        8,
+        1,
+        "password",
+        "somesalt",
+        "9dfeb910e80bad0311fee20f9c0e2b12c17987b4cac90c2ef54d5b3021c68bfe");
+    checkReference(
+        2,
+        8,
+        2,
+        "password",
+        "somesalt",
+        "6d093c501fd5999645e0ea3bf620d7b8be7fd2db59c20d9fff9539da2bf57037");
+    checkReference(
+        1,
+        16,
+        1,
+        "password",
+        "somesalt",
+        "f6a5adc1ba723dddef9b5ac1d464e180fcd9dffc9d1cbf76cca2fed795d9ca98");
+    checkReference(
+        4,
+        16,
+        1,
+        "password",
+        "somesalt",
+        "9025d48e68ef7395cca9079da4c4ec3affb3c8911fe4f86d1a2520856f63172c");
+    checkReference(
+        2,
+        16,
+        1,
+        "differentpassword",
+        "somesalt",
+        "0b84d652cf6b0c4beaef0dfe278ba6a80df6696281d7e0d2891b817d8c458fde");
+    checkReference(
+        2,
+        16,
+        1,
+        "password",
+        "diffsalt",
+        "bdf32b05ccc42eb15d58fd19b1f856b113da1e9a5874fdcc544308565aa8141c");
+  }
+
+  private static void checkReference(
+      int passes, int memoryLog2, int lanes, String password, String salt, String expected) {
+    Argon2BytesGenerator argon2 = new Argon2BytesGenerator();
+    argon2.init(
+        new Argon2Parameters.Builder(Argon2Parameters.ARGON2_id)
+            .withVersion(Argon2Parameters.ARGON2_VERSION_13)
+            .withMemoryAsKB(1 << memoryLog2)
+            .withIterations(passes)
+            .withParallelism(lanes)
+            .withSalt(salt.getBytes(StandardCharsets.US_ASCII))
+            .build());
+    byte[] tag = new byte[32];
+    argon2.generateBytes(password.getBytes(StandardCharsets.US_ASCII), tag);
+    assertEquals(expected, Hex.encode(tag));
+  }
+
   // RFC 5869, A.1 to A.3.
   @Test
   void hkdfOfRfc5869() {

@@ -2,7 +2,7 @@
 //
 // The server's side of both handshakes, for tests only. Written on the JDK's own cryptography, so
 // that it shares no code and, but for ML-KEM, no primitive with the initiator that it tests. For
-// ML-KEM see NoiseVectorsTest: a session that the enclave's code made.
+// ML-KEM see HfsVectorsTest: sessions that the enclave's code made.
 package dev.svr2.client.testing;
 
 import dev.svr2.client.Handshake;
@@ -182,7 +182,8 @@ public final class NoiseResponder {
     return cipher.doFinal(in);
   }
 
-  private static byte[] agree(byte[] privateKey, byte[] publicKey) {
+  /** X25519. */
+  public static byte[] agree(byte[] privateKey, byte[] publicKey) {
     try {
       KeyFactory factory = KeyFactory.getInstance("X25519");
       PrivateKey own =

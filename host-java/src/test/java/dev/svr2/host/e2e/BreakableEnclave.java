@@ -17,7 +17,7 @@ import java.nio.file.Path;
 import java.util.Set;
 
 /** Thread-safe. */
-final class BreakableEnclave implements EnclaveHandle {
+public final class BreakableEnclave implements EnclaveHandle {
   private final EnclaveHandle enclave;
   private final OutputHandler output;
   private volatile Error broken = Error.OK;
@@ -28,11 +28,11 @@ final class BreakableEnclave implements EnclaveHandle {
   }
 
   /** A loader that keeps what it loaded last. */
-  static final class Loader implements EnclaveRuntime.Loader {
+  public static final class Loader implements EnclaveRuntime.Loader {
     private final Platform platform;
-    volatile BreakableEnclave enclave;
+    public volatile BreakableEnclave enclave;
 
-    Loader(Platform platform) {
+    public Loader(Platform platform) {
       this.platform = platform;
     }
 
@@ -45,12 +45,12 @@ final class BreakableEnclave implements EnclaveHandle {
   }
 
   /** From now on it answers nothing: what is in it is lost. */
-  void abort() {
+  public void abort() {
     broken = Error.ERROR_BRIDGE_ABORTED;
   }
 
   /** It finds its memory altered and stops for good. */
-  void stop(Error why) {
+  public void stop(Error why) {
     broken = Error.ERROR_CORE_STOPPED;
     output.onOutput(
         EnclaveToHostMessage.newBuilder()

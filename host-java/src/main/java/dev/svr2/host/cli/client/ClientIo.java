@@ -3,14 +3,17 @@
 // What the client commands take from outside beside their arguments, in one place for tests.
 package dev.svr2.host.cli.client;
 
+import dev.svr2.client.Pins;
 import dev.svr2.client.grpc.GrpcTransport;
 import dev.svr2.client.transport.Transport;
+import dev.svr2.client.websocket.WebSocketTransport;
 import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 import java.io.Console;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.URI;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.Arrays;
@@ -59,6 +62,20 @@ class ClientIo {
   /** The client plane at HOST:PORT. */
   Transport transport(String target) {
     return GrpcTransport.plaintext("dns:///" + target);
+  }
+
+  /** A way to the client plane, not opened yet. */
+  interface Way {
+    Transport open();
+  }
+
+  /**
+   * The client plane over WebSocket.
+   *
+   * @throws IllegalArgumentException when it is no ws:// or wss:// address
+   */
+  Transport webSocket(URI base, Pins pins) {
+    return WebSocketTransport.to(base, pins);
   }
 
   /** The control plane at HOST:PORT; the caller shuts it down. */

@@ -9,6 +9,7 @@ import dev.svr2.client.Handshake;
 import dev.svr2.client.Pins;
 import dev.svr2.client.Svr2Client;
 import dev.svr2.client.transport.Transport;
+import java.net.URI;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -26,7 +27,9 @@ abstract class ClientOperation implements Callable<Integer> {
       names = "--target",
       required = true,
       paramLabel = "HOST:PORT",
-      description = "A replica's client address.")
+      description =
+          "A replica's client address, for gRPC; with ws:// or wss:// before it for WebSocket, which"
+              + " needs --pins.")
   private String target;
 
   /** Reads the command's own arguments, before anything is connected. */
@@ -44,8 +47,8 @@ abstract class ClientOperation implements Callable<Integer> {
     Report report =
         new Report(spec.commandLine().getOut(), spec.commandLine().getErr(), connection.json);
     try {
-      String address = ConnectionOptions.hostPort("--target", target);
       Pins pins = connection.pins();
+      ClientIo.Way way = way(io, pins);
       if (pins == null && !connection.allowSimulated) {
         throw new CliException("give --pins FILE, or --allow-simulated to pin nothing");
       }
@@ -58,13 +61,30 @@ abstract class ClientOperation implements Callable<Integer> {
       if (pins == null || !pins.isProtected()) {
         report.warn("NOT PROTECTED: simulated evidence proves nothing");
       }
-      try (Transport transport = io.transport(address)) {
+      try (Transport transport = way.open()) {
         return run(client(transport, credentials, pins, handshake, io), report);
       }
     } catch (CliException e) {
       return report.end(ExitCode.USAGE, "usage", e.getMessage());
     } finally {
       wipe();
+    }
+  }
+
+  /** How to connect, checked before anything is. */
+  private ClientIo.Way way(ClientIo io, Pins pins) throws CliException {
+    if (!target.matches("(?i)wss?://.*")) {
+      String address = ConnectionOptions.hostPort("--target", target);
+      return () -> io.transport(address);
+    }
+    if (pins == null) {
+      throw new CliException("--target with ws:// needs --pins: the measurement is in its path");
+    }
+    try {
+      Transport transport = io.webSocket(URI.create(target), pins);
+      return () -> transport;
+    } catch (IllegalArgumentException e) {
+      throw new CliException("--target must be HOST:PORT, ws://HOST:PORT or wss://HOST:PORT");
     }
   }
 
