@@ -178,8 +178,9 @@ public final class Host implements AutoCloseable {
           cannotListen("peer.listen", config.peer().listen().orElseThrow(), e), e);
     }
     LOG.info(
-        "clients connect to {}, operators to {}, {}; replica {}",
+        "clients connect to {}{}, operators to {}, {}; replica {}",
         clientAddress(),
+        webSocketAddress().map(at -> " and, by WebSocket, to " + at).orElse(""),
         controlAddress(),
         peers.address().map(at -> "peers to " + at).orElse("peers cannot connect"),
         keeper.current().peerIdHex());
@@ -194,6 +195,11 @@ public final class Host implements AutoCloseable {
   /** Where clients connect, with the port that was taken. */
   public HostPort clientAddress() {
     return HostPort.of(clients.address());
+  }
+
+  /** Where WebSockets are served, with the port that was taken; empty where only gRPC is. */
+  public Optional<HostPort> webSocketAddress() {
+    return clients.webSocketAddress().map(HostPort::of);
   }
 
   /** Where operators connect, with the port that was taken. */

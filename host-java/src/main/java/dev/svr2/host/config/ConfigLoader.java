@@ -220,6 +220,10 @@ public final class ConfigLoader {
     if (good(Keys.CLIENT_LISTEN)) {
       taken.add(Map.entry(Keys.CLIENT_LISTEN, get(Keys.CLIENT_LISTEN)));
     }
+    if (good(Keys.CLIENT_WEBSOCKET_LISTEN)) {
+      get(Keys.CLIENT_WEBSOCKET_LISTEN)
+          .ifPresent(listen -> taken.add(Map.entry(Keys.CLIENT_WEBSOCKET_LISTEN, listen)));
+    }
     if (good(Keys.PEER_LISTEN)) {
       get(Keys.PEER_LISTEN).ifPresent(listen -> taken.add(Map.entry(Keys.PEER_LISTEN, listen)));
     }
@@ -313,6 +317,7 @@ public final class ConfigLoader {
             Duration.ofMillis(get(Keys.SHUTDOWN_DEADLINE_MS))),
         new HostConfig.Client(
             get(Keys.CLIENT_LISTEN),
+            get(Keys.CLIENT_WEBSOCKET_LISTEN),
             intOf(Keys.ITEM_MAX_BYTES),
             Duration.ofSeconds(get(Keys.SESSION_IDLE_SECONDS)),
             intOf(Keys.MAX_SESSIONS),

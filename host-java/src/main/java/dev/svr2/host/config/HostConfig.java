@@ -46,9 +46,14 @@ public record HostConfig(
       Duration requestTimeout,
       Duration shutdownDeadline) {}
 
-  /** The client plane. */
+  /**
+   * The client plane.
+   *
+   * @param webSocketListen empty where only gRPC is served
+   */
   public record Client(
       HostPort listen,
+      Optional<HostPort> webSocketListen,
       int itemMaxBytes,
       Duration sessionIdle,
       int maxSessions,

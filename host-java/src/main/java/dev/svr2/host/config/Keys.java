@@ -261,6 +261,10 @@ final class Keys {
 
   static final Key<HostPort> CLIENT_LISTEN =
       Key.listen("client.listen", "127.0.0.1:8443", "Where clients connect (gRPC).");
+  static final Key<Optional<HostPort>> CLIENT_WEBSOCKET_LISTEN =
+      Key.listenOrNone(
+          "client.websocket_listen",
+          "Where clients connect over HTTP: WebSockets under `/v1/{measurement}`, and `DELETE /v1/delete`.");
   static final Key<Long> ITEM_MAX_BYTES =
       Key.bytes(
           "client.item_max_bytes",
@@ -433,6 +437,7 @@ final class Keys {
           REQUEST_TIMEOUT_MS,
           SHUTDOWN_DEADLINE_MS,
           CLIENT_LISTEN,
+          CLIENT_WEBSOCKET_LISTEN,
           ITEM_MAX_BYTES,
           SESSION_IDLE_SECONDS,
           MAX_SESSIONS,

@@ -4,9 +4,6 @@
 package dev.svr2.host.session;
 
 import com.google.rpc.Code;
-import dev.svr2.host.auth.Authenticator;
-import dev.svr2.host.log.Throttle;
-import dev.svr2.host.metrics.HostMetrics;
 import io.grpc.Context;
 import io.grpc.Contexts;
 import io.grpc.Metadata;
@@ -16,8 +13,7 @@ import io.grpc.ServerInterceptor;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.util.Optional;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
+import java.util.function.Function;
 
 /** Thread-safe. */
 final class AuthInterceptor implements ServerInterceptor {
@@ -27,28 +23,22 @@ final class AuthInterceptor implements ServerInterceptor {
   /** The caller's 16-byte id; set in every call that passed. */
   static final Context.Key<byte[]> BACKUP_ID = Context.key("svr2-backup-id");
 
-  private static final Logger LOG = LoggerFactory.getLogger(AuthInterceptor.class);
+  private final Function<String, Optional<byte[]>> authenticate;
 
-  private final Throttle refusedLines = new Throttle(Throttle.INTERVAL, System::nanoTime);
-  private final Authenticator authenticator;
-  private final HostMetrics metrics;
-
-  AuthInterceptor(Authenticator authenticator, HostMetrics metrics) {
-    this.authenticator = authenticator;
-    this.metrics = metrics;
+  /**
+   * Before a service.
+   *
+   * @param authenticate takes the header's value, null when there is none
+   */
+  AuthInterceptor(Function<String, Optional<byte[]>> authenticate) {
+    this.authenticate = authenticate;
   }
 
   @Override
   public <Q, A> ServerCall.Listener<Q> interceptCall(
       ServerCall<Q, A> call, Metadata headers, ServerCallHandler<Q, A> next) {
-    Optional<byte[]> backupId = authenticator.authenticate(headers.get(AUTHORIZATION));
+    Optional<byte[]> backupId = authenticate.apply(headers.get(AUTHORIZATION));
     if (backupId.isEmpty()) {
-      metrics.authFailures.increment();
-      long refused = refusedLines.note();
-      if (refused > 0) {
-        // Neither who nor with what: the log must not hold ids, nor guesses at credentials.
-        LOG.warn("credentials refused: {} calls since the last such line", refused);
-      }
       StatusRuntimeException refusal =
           SessionStatus.of(
               Code.UNAUTHENTICATED,

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The client plane over gRPC (client_service.proto): sessions, and delete without a session.
+// The client plane: sessions, and delete without a session, over gRPC (client_service.proto) and,
+// where
+// configured, over HTTP.
 package dev.svr2.host.session;
 
 import com.google.protobuf.ByteString;
 import com.google.rpc.Code;
 import dev.svr2.host.auth.Authenticator;
 import dev.svr2.host.config.HostConfig;
+import dev.svr2.host.config.HostPort;
 import dev.svr2.host.enclave.EnclaveRuntime;
 import dev.svr2.host.enclave.RequestException;
 import dev.svr2.host.log.Throttle;
@@ -31,7 +34,9 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
@@ -52,6 +57,18 @@ public final class ClientPlane extends ClientServiceGrpc.ClientServiceImplBase
 
   private static final Logger LOG = LoggerFactory.getLogger(ClientPlane.class);
 
+  private static final StreamObserver<SessionItem> NO_INLET =
+      new StreamObserver<>() {
+        @Override
+        public void onNext(SessionItem item) {}
+
+        @Override
+        public void onError(Throwable cause) {}
+
+        @Override
+        public void onCompleted() {}
+      };
+
   private final Throttle cutLines = new Throttle(Throttle.INTERVAL, System::nanoTime);
   private final HostConfig.Client config;
   private final HostMetrics metrics;
@@ -60,7 +77,9 @@ public final class ClientPlane extends ClientServiceGrpc.ClientServiceImplBase
   private final Set<Session> sessions = ConcurrentHashMap.newKeySet();
   private volatile EnclaveRuntime runtime;
   private volatile boolean closing;
+  private final AuthFailures authFailures;
   private Server server;
+  private WebSocketPlane webSockets;
 
   public ClientPlane(
       HostConfig.Client config,
@@ -70,6 +89,7 @@ public final class ClientPlane extends ClientServiceGrpc.ClientServiceImplBase
     this.config = config;
     this.metrics = metrics;
     this.authenticator = authenticator;
+    this.authFailures = new AuthFailures(metrics);
     this.shared =
         new Session.Shared(config.itemMaxBytes(), config.outboundMaxBytes(), nanoTime, this);
   }
@@ -97,11 +117,20 @@ public final class ClientPlane extends ClientServiceGrpc.ClientServiceImplBase
             .permitKeepAliveTime(10, TimeUnit.SECONDS)
             .build()
             .start();
+    if (config.webSocketListen().isPresent()) {
+      HostPort listen = config.webSocketListen().get();
+      try {
+        webSockets = new WebSocketPlane(listen, this, config.itemMaxBytes(), config.maxSessions());
+      } catch (IOException e) {
+        server.shutdownNow();
+        throw new IOException("client.websocket_listen (" + listen + "): " + e.getMessage(), e);
+      }
+    }
   }
 
   /** The service behind its authentication, for any gRPC server. */
   public ServerServiceDefinition service() {
-    return ServerInterceptors.intercept(this, new AuthInterceptor(authenticator, metrics));
+    return ServerInterceptors.intercept(this, new AuthInterceptor(this::authenticate));
   }
 
   /** After {@link #start}: where it listens. */
@@ -109,50 +138,94 @@ public final class ClientPlane extends ClientServiceGrpc.ClientServiceImplBase
     return (InetSocketAddress) server.getListenSockets().get(0);
   }
 
-  @Override
-  public StreamObserver<SessionItem> session(StreamObserver<SessionItem> responses) {
-    var stream = (ServerCallStreamObserver<SessionItem>) responses;
-    if (closing) {
-      return refuse(stream, SessionStatus.failed(Error.ERROR_BRIDGE_CLOSED, false));
-    }
-    Session session = new Session(stream, shared);
-    sessions.add(session);
-    metrics.sessions.set(sessions.size());
-    if (sessions.size() > config.maxSessions()) {
-      sessions.remove(session);
-      return refuse(
-          stream, SessionStatus.exhausted("this host has all the sessions that it may have"));
-    }
-    session.start(runtime, AuthInterceptor.BACKUP_ID.get());
-    return session;
+  /** After {@link #start}: where WebSockets are served, if they are. */
+  public Optional<InetSocketAddress> webSocketAddress() {
+    return Optional.ofNullable(webSockets).map(WebSocketPlane::address);
   }
 
-  private StreamObserver<SessionItem> refuse(
-      StreamObserver<SessionItem> stream, StatusRuntimeException status) {
-    metrics.sessionClosed(status.getStatus().getCode().name());
-    stream.onError(status);
-    return new StreamObserver<>() {
-      @Override
-      public void onNext(SessionItem item) {}
+  @Override
+  public StreamObserver<SessionItem> session(StreamObserver<SessionItem> responses) {
+    Session session = GrpcOutlet.open((ServerCallStreamObserver<SessionItem>) responses, shared);
+    Optional<StatusRuntimeException> refused = admit(session);
+    if (refused.isPresent()) {
+      responses.onError(refused.get());
+      return NO_INLET;
+    }
+    begin(session, AuthInterceptor.BACKUP_ID.get());
+    return GrpcOutlet.inlet(session);
+  }
 
-      @Override
-      public void onError(Throwable cause) {}
+  /**
+   * Makes room for a session over a WebSocket, whose end is then to be told to it.
+   *
+   * @return why there is none; then there is no session either
+   */
+  Optional<StatusRuntimeException> admit(WebSocketOutlet outlet) {
+    Session session = new Session(outlet, shared);
+    outlet.attach(session);
+    return admit(session);
+  }
 
-      @Override
-      public void onCompleted() {}
-    };
+  private Optional<StatusRuntimeException> admit(Session session) {
+    StatusRuntimeException refused = null;
+    if (closing) {
+      refused = SessionStatus.failed(Error.ERROR_BRIDGE_CLOSED, false);
+    } else {
+      sessions.add(session);
+      if (sessions.size() > config.maxSessions()) {
+        sessions.remove(session);
+        refused = SessionStatus.exhausted("this host has all the sessions that it may have");
+      }
+      metrics.sessions.set(sessions.size());
+    }
+    if (refused != null) {
+      metrics.sessionClosed(refused.getStatus().getCode().name());
+    }
+    return Optional.ofNullable(refused);
+  }
+
+  /** The connection can be used. */
+  void begin(Session session, byte[] backupId) {
+    session.start(runtime, backupId);
+  }
+
+  /** The running enclave's, 32 bytes. */
+  byte[] measurement() {
+    return runtime.measurement();
+  }
+
+  /** Whose the value of an authorization header is; empty, and counted, for anything not right. */
+  Optional<byte[]> authenticate(String authorization) {
+    Optional<byte[]> backupId = authenticator.authenticate(authorization);
+    if (backupId.isEmpty()) {
+      authFailures.note();
+    }
+    return backupId;
   }
 
   @Override
   public void deleteBackup(DeleteBackupCall call, StreamObserver<DeleteBackupResult> responses) {
+    var unused =
+        delete(ByteString.copyFrom(AuthInterceptor.BACKUP_ID.get()))
+            .whenComplete(
+                (done, failure) -> {
+                  if (failure == null) {
+                    responses.onNext(DeleteBackupResult.getDefaultInstance());
+                    responses.onCompleted();
+                  } else {
+                    responses.onError(failure);
+                  }
+                });
+  }
+
+  /** Erases a backup without a session. Fails with a {@link StatusRuntimeException}. */
+  CompletableFuture<Void> delete(ByteString backupId) {
+    CompletableFuture<Void> done = new CompletableFuture<>();
     if (closing) {
-      responses.onError(SessionStatus.failed(Error.ERROR_BRIDGE_CLOSED, false));
-      return;
+      done.completeExceptionally(SessionStatus.failed(Error.ERROR_BRIDGE_CLOSED, false));
+      return done;
     }
-    DeleteBackupRequest request =
-        DeleteBackupRequest.newBuilder()
-            .setBackupId(ByteString.copyFrom(AuthInterceptor.BACKUP_ID.get()))
-            .build();
+    DeleteBackupRequest request = DeleteBackupRequest.newBuilder().setBackupId(backupId).build();
     var unused =
         runtime
             .request(HostRequest.newBuilder().setDeleteBackup(request))
@@ -160,12 +233,12 @@ public final class ClientPlane extends ClientServiceGrpc.ClientServiceImplBase
                 (reply, failure) -> {
                   if (failure == null) {
                     metrics.deletes.increment();
-                    responses.onNext(DeleteBackupResult.getDefaultInstance());
-                    responses.onCompleted();
+                    done.complete(null);
                   } else {
-                    responses.onError(status(failure));
+                    done.completeExceptionally(status(failure));
                   }
                 });
+    return done;
   }
 
   private static StatusRuntimeException status(Throwable failure) {
@@ -207,6 +280,10 @@ public final class ClientPlane extends ClientServiceGrpc.ClientServiceImplBase
    */
   public void drain() {
     closing = true;
+    WebSocketPlane http = webSockets;
+    if (http != null) {
+      http.stopListening();
+    }
     List.copyOf(sessions).forEach(Session::endWhenAnswered);
   }
 
@@ -223,6 +300,9 @@ public final class ClientPlane extends ClientServiceGrpc.ClientServiceImplBase
   public void close(Duration timeout) throws InterruptedException {
     drain();
     List.copyOf(sessions).forEach(Session::endNow);
+    if (webSockets != null) {
+      webSockets.close(timeout);
+    }
     if (server != null) {
       server.shutdown();
       if (!server.awaitTermination(timeout.toMillis(), TimeUnit.MILLISECONDS)) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One client session: a gRPC stream on one side, a client of the enclave on the other
+// One client session: a client's connection on one side, a client of the enclave on the other
 // (protocol.md §1).
 package dev.svr2.host.session;
 
@@ -13,11 +13,8 @@ import dev.svr2.host.enclave.Completion;
 import dev.svr2.host.enclave.EnclaveRuntime;
 import dev.svr2.proto.CloseReason;
 import dev.svr2.proto.Error;
-import dev.svr2.proto.SessionItem;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
-import io.grpc.stub.ServerCallStreamObserver;
-import io.grpc.stub.StreamObserver;
 import java.util.ArrayDeque;
 import java.util.function.LongSupplier;
 
@@ -31,7 +28,7 @@ import java.util.function.LongSupplier;
  * those inside the enclave (outputs) and the host's timer (idleness, shutdown). The monitor makes
  * one sequence of them; nothing that is called under it blocks.
  */
-final class Session implements StreamObserver<SessionItem>, ClientSink, Completion {
+final class Session implements ClientSink, Completion {
   /** Settings and common parts of all sessions of a host. */
   record Shared(
       int itemMaxBytes, long outboundMaxBytes, LongSupplier nanoTime, Listener listener) {}
@@ -46,7 +43,7 @@ final class Session implements StreamObserver<SessionItem>, ClientSink, Completi
   /** How to end; null for a normal end. */
   private record Ending(StatusRuntimeException status) {}
 
-  private final ServerCallStreamObserver<SessionItem> stream;
+  private final Outlet outlet;
   private final Shared shared;
 
   @GuardedBy("this")
@@ -87,17 +84,14 @@ final class Session implements StreamObserver<SessionItem>, ClientSink, Completi
 
   private volatile long lastActivityNanos;
 
-  Session(ServerCallStreamObserver<SessionItem> stream, Shared shared) {
-    this.stream = stream;
+  Session(Outlet outlet, Shared shared) {
+    this.outlet = outlet;
     this.shared = shared;
     this.lastActivityNanos = shared.nanoTime().getAsLong();
   }
 
-  /** Once, in the call of the service method, as gRPC asks for. */
+  /** Once, when the outlet can be used. */
   synchronized void start(EnclaveRuntime runtime, byte[] backupId) {
-    stream.disableAutoRequest();
-    stream.setOnReadyHandler(this::onReady);
-    stream.setOnCancelHandler(this::onCancelled);
     channel = runtime.openClient(backupId, this);
     if (ended) {
       channel.close(); // It failed before there was a channel to close.
@@ -162,21 +156,21 @@ final class Session implements StreamObserver<SessionItem>, ClientSink, Completi
 
   // From the transport.
 
-  @Override
-  public synchronized void onNext(SessionItem item) {
+  /** One item, which was asked for. */
+  synchronized void onItem(ByteString item) {
     requested = false;
     if (ended || endWhenSent != null) {
       return;
     }
     touch();
-    if (item.getData().size() > shared.itemMaxBytes()) {
+    if (item.size() > shared.itemMaxBytes()) {
       boolean maybeApplied = unanswered > 0;
       end(SessionStatus.of(Code.INVALID_ARGUMENT, Error.ERROR_CLIENT_ITEM_TOO_LARGE, maybeApplied));
       return;
     }
     sending = true;
     unanswered++;
-    switch (channel.send(item.getData(), this)) {
+    switch (channel.send(item, this)) {
       case TAKEN -> {}
       case FULL -> refuse();
       case CLOSED -> end(SessionStatus.failed(Error.ERROR_BRIDGE_CLOSED, unanswered > 1));
@@ -195,8 +189,8 @@ final class Session implements StreamObserver<SessionItem>, ClientSink, Completi
     }
   }
 
-  @Override
-  public synchronized void onCompleted() {
+  /** The client sends nothing more, and waits for answers that are under way. */
+  synchronized void onClientDone() {
     clientIsDone = true;
     if (unanswered == 0 && endWhenSent == null) {
       endWhenSent = new Ending(null);
@@ -204,19 +198,26 @@ final class Session implements StreamObserver<SessionItem>, ClientSink, Completi
     }
   }
 
-  @Override
-  public void onError(Throwable cause) {
-    onCancelled();
+  /** A WebSocket carried text, where items are binary. */
+  synchronized void onTextMessage() {
+    end(
+        SessionStatus.of(
+            Code.INVALID_ARGUMENT,
+            Error.ERROR_CLIENT_MALFORMED_REQUEST.name(),
+            "an item is a binary message",
+            unanswered > 0));
   }
 
-  private synchronized void onCancelled() {
+  /** The connection is gone. */
+  synchronized void onCancelled() {
     if (!ended) {
       ended = true;
       finish(Status.Code.CANCELLED);
     }
   }
 
-  private synchronized void onReady() {
+  /** The connection takes more again. */
+  synchronized void onReady() {
     drain();
   }
 
@@ -269,11 +270,11 @@ final class Session implements StreamObserver<SessionItem>, ClientSink, Completi
 
   @GuardedBy("this")
   private void drain() {
-    while (!ended && !outbound.isEmpty() && stream.isReady()) {
+    while (!ended && !outbound.isEmpty() && outlet.isReady()) {
       ByteString data = outbound.removeFirst();
       outboundBytes -= data.size();
       touch();
-      stream.onNext(SessionItem.newBuilder().setData(data).build());
+      outlet.send(data);
     }
     if (!ended && outbound.isEmpty()) {
       if (endWhenSent != null) {
@@ -288,7 +289,7 @@ final class Session implements StreamObserver<SessionItem>, ClientSink, Completi
   private void requestNext() {
     if (opened && !ended && !sending && !requested && !clientIsDone && outbound.isEmpty()) {
       requested = true;
-      stream.request(1);
+      outlet.request();
     }
   }
 
@@ -305,11 +306,7 @@ final class Session implements StreamObserver<SessionItem>, ClientSink, Completi
       return;
     }
     ended = true;
-    if (status == null) {
-      stream.onCompleted();
-    } else {
-      stream.onError(status);
-    }
+    outlet.end(status);
     finish(status == null ? Status.Code.OK : status.getStatus().getCode());
   }
 

@@ -5,6 +5,7 @@
 package dev.svr2.host.session;
 
 import com.google.protobuf.Any;
+import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.rpc.Code;
 import com.google.rpc.ErrorInfo;
 import com.google.rpc.Status;
@@ -13,6 +14,7 @@ import dev.svr2.proto.CloseReason;
 import dev.svr2.proto.Error;
 import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
+import java.util.List;
 
 /** Stateless. */
 public final class SessionStatus {
@@ -63,5 +65,29 @@ public final class SessionStatus {
             .setMessage(message)
             .addDetails(Any.pack(info))
             .build());
+  }
+
+  /** Whether a status made here says that a request may have been applied. */
+  static boolean mayBeApplied(StatusRuntimeException status) {
+    return !"no".equals(info(status).getMetadataOrDefault(APPLIED, "unknown"));
+  }
+
+  /** The name of the error of a status made here. */
+  static String reasonOf(StatusRuntimeException status) {
+    return info(status).getReason();
+  }
+
+  private static ErrorInfo info(StatusRuntimeException failure) {
+    Status details = StatusProto.fromThrowable(failure);
+    try {
+      for (Any detail : details == null ? List.<Any>of() : details.getDetailsList()) {
+        if (detail.is(ErrorInfo.class)) {
+          return detail.unpack(ErrorInfo.class);
+        }
+      }
+    } catch (InvalidProtocolBufferException e) {
+      throw new IllegalStateException("made by this class", e);
+    }
+    return ErrorInfo.getDefaultInstance();
   }
 }
