@@ -48,9 +48,8 @@ SODIUM_ROOT := $(SODIUM_SOURCE)/src/libsodium
 SODIUM := $(shell sed '/^#/d' platform_oe/sodium_sources)
 
 # The bytes made do not depend on the folders of anything.
-# Absolute and relative: compiler caches make the one of the other.
 OE_PREFIX_MAPS = $(PREFIX_MAPS) -ffile-prefix-map=$(OE_PREFIX)=openenclave \
-  $(foreach d,PROTOBUF SODIUM PQCLEAN,$(foreach p,$(sort $(abspath $($d_SOURCE)) $($d_SOURCE)),-ffile-prefix-map=$p=./$d)) \
+  $(foreach d,PROTOBUF SODIUM PQCLEAN,$(call SOURCE_MAP,$($d_SOURCE),./$d)) \
   -fdebug-compilation-dir=.
 OE_C_COMMON = $(OE_CFLAGS) -O2 -g $(OE_PREFIX_MAPS)
 OE_CXX_COMMON = $(OE_CXXFLAGS) -O2 -g $(OE_PREFIX_MAPS) -std=c++17 -isystem $(abspath $(PROTOBUF_SOURCE))/src -isystem $(GEN)
