@@ -111,6 +111,22 @@ TEST(LimitsTest, WithLittleHeapBackupsAndThenSessionsAreRefusedAndTheRestGoesOn)
   ASSERT_NO_FATAL_FAILURE(Store(&host, 3));
 }
 
+// Regression: backups were refused for good, however many rows were deleted.
+TEST(LimitsTest, DeletedRowsMakeRoomWhereTheHeapHasNone) {
+  TestHost host;
+  host.Found();
+  constexpr uint64_t kRows = 200;
+  for (uint64_t i = 0; i < kRows; ++i) ASSERT_NO_FATAL_FAILURE(Store(&host, i));
+  // Enough for sessions and the log, not for more rows.
+  constexpr size_t kLimit = 256 * kMiB;
+  host.env().SetHeap(kLimit - kLimit / 32 - kLimit / 64 - 64 * kMiB, kLimit);
+  ExpectBackupRefused(&host, kRows, proto::ERROR_DB_HEAP_FULL);
+  for (uint64_t i = 0; i < kRows; ++i) {
+    ASSERT_TRUE(TestClient::Connected(&host, BackupIdOf(i)).Call(DeleteOf()).has_value());
+  }
+  ASSERT_NO_FATAL_FAILURE(Store(&host, kRows));
+}
+
 // §4: "Log bounded in bytes (log_max_bytes)".
 TEST(LimitsTest, ThousandsOfRequestsKeepTheLogWithinItsBound) {
   proto::EnclaveConfig config = TestConfig();

@@ -328,8 +328,9 @@ Status Replica::CheckRoomForBackups(size_t backups) {
   const uint64_t used = env_->HeapBytesUsed();
   // The log may grow to its bound whatever rows do.
   const uint64_t kept_free = HeapReserveBytes(limit) + log_room_bytes();
-  if (used > limit || limit - used < kept_free) return proto::ERROR_DB_HEAP_FULL;
-  return group_->db->ReserveForBackups(unapplied_backups_ + backups);
+  const bool may_grow = used <= limit && limit - used >= kept_free;
+  // What deleted rows took stays with the database, and is for backups to come.
+  return group_->db->ReserveForBackups(unapplied_backups_ + backups, may_grow);
 }
 
 // Puts the entry into the log. On failure, std::bad_alloc among them, nothing was appended and

@@ -53,6 +53,7 @@ class BlockPool {
   integrity::TagTree& tags() { return tags_; }
   const integrity::TagTree& tags() const { return tags_; }
   uint32_t used() const { return tags_.used(); }
+  uint32_t freed() const { return tags_.size() - tags_.used(); }
 
   // Zeroes all blocks.
   void Wipe();

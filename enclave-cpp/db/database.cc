@@ -176,11 +176,11 @@ Status Database::Tries(const Command& command, Effect* effect) {
   return Status::Ok();
 }
 
-Status Database::ReserveForBackups(uint64_t backups) {
+Status Database::ReserveForBackups(uint64_t backups, bool may_grow) {
   if (!failure_.ok()) return failure_;
   const uint64_t rows = store_->rows();
   if (rows > max_rows_ || backups > max_rows_ - rows) return proto::ERROR_DB_ROWS_FULL;
-  return store_->Reserve(backups);
+  return store_->Reserve(backups, may_grow);
 }
 
 Status Database::ReadRows(RowCursor* cursor, size_t max_bytes, util::SecretBytes* out) {

@@ -152,8 +152,9 @@ class Database {
   // in its log that are not yet applied plus those it is about to append; a follower likewise
   // before it accepts. Cheap when already satisfied. Fails, having changed nothing that a client
   // could see, with ERROR_DB_ROWS_FULL, ERROR_DB_HEAP_FULL (allocation refused or max_heap_bytes
-  // exceeded), or ERROR_INTEGRITY_MISMATCH once stopped.
-  Status ReserveForBackups(uint64_t backups);
+  // exceeded), or ERROR_INTEGRITY_MISMATCH once stopped. Without `may_grow` nothing is taken from
+  // the heap: what deleted rows have left must do.
+  Status ReserveForBackups(uint64_t backups, bool may_grow = true);
 
   // Appends to `out` one chunk (row_stream.h) of at most `max_bytes` bytes: all rows from the
   // cursor on, in key order, each verified, until the next does not fit or the end; then moves the

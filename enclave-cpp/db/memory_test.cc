@@ -176,6 +176,27 @@ TEST_F(MemoryTest, HeapAtItsLimitRefusesAndTheDatabaseGoesOn) {
   EXPECT_TRUE(database_->ReserveForBackups(20).ok());
 }
 
+// Regression: at the enclave's limit, backups were refused for good however many rows were deleted.
+TEST_F(MemoryTest, WithoutGrowthThereIsWhatDeletedRowsLeft) {
+  Make(4, 4);
+  constexpr uint64_t kRows = 1000;
+  for (uint64_t i = 0; i < kRows; ++i) Add(i);
+  const size_t bytes = database_->heap_bytes();
+  EXPECT_EQ(database_->ReserveForBackups(1, false), Status(proto::ERROR_DB_HEAP_FULL));
+  for (uint64_t i = 0; i < kRows / 2; ++i) client_->Delete(MakeId(i));
+  uint64_t backups = 1;
+  while (database_->ReserveForBackups(backups, false).ok()) ++backups;
+  EXPECT_GT(backups, 10u);
+  // What was promised is kept without an allocation.
+  ASSERT_TRUE(database_->ReserveForBackups(backups - 1, false).ok());
+  memory_.refuse = true;
+  for (uint64_t i = 1; i < backups; ++i) Add(kRows + i);
+  memory_.refuse = false;
+  EXPECT_EQ(database_->heap_bytes(), bytes);
+  EXPECT_EQ(DatabasePeer::Check(database_.get()), "");
+  EXPECT_TRUE(database_->ReserveForBackups(kRows).ok()) << "the heap itself has room";
+}
+
 // The heap itself refuses: at each possible allocation of a reservation.
 TEST_F(MemoryTest, AnyAllocationMayFailInReserve) {
   int refused = 0;

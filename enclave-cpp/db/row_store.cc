@@ -29,7 +29,7 @@ void PrefetchRange(const void* begin, size_t bytes) {
 }  // namespace
 
 void* RowStore::LimitedMemory::Allocate(size_t bytes) {
-  if (bytes > limit_ - used_) return nullptr;
+  if (!may_grow_ || bytes > limit_ - used_) return nullptr;
   void* block = base_->Allocate(bytes);
   if (block != nullptr) used_ += bytes;
   return block;
@@ -231,7 +231,13 @@ Status RowStore::Erase(Access* access) {
 }
 
 // Each insert may find its leaf full: one leaf each.
-Status RowStore::Reserve(uint64_t inserts) { return ReserveSplits(inserts); }
+Status RowStore::Reserve(uint64_t inserts, bool may_grow) {
+  if (!may_grow && inserts > leaves_.freed()) return proto::ERROR_DB_HEAP_FULL;
+  memory_.set_may_grow(may_grow);
+  const Status status = ReserveSplits(inserts);
+  memory_.set_may_grow(true);
+  return status;
+}
 
 // Memory for so many more leaves, wherever they come to lie.
 Status RowStore::ReserveSplits(uint64_t leaves) {

@@ -93,8 +93,9 @@ class RowStore {
   // Memory for AppendRows of so many rows.
   Status ReserveAppend(uint64_t rows);
 
-  // Memory for `inserts` inserts at the worst places.
-  Status Reserve(uint64_t inserts);
+  // Memory for `inserts` inserts at the worst places; unless `may_grow` only leaves that went make
+  // room for new ones, and nothing is taken from the heap.
+  Status Reserve(uint64_t inserts, bool may_grow);
 
   // Loads what Find(key) will read.
   void Prefetch(Key key) const;
@@ -125,10 +126,12 @@ class RowStore {
     void* Allocate(size_t bytes) override;
     void Free(void* block, size_t bytes) override;
     size_t used() const { return used_; }
+    void set_may_grow(bool may_grow) { may_grow_ = may_grow; }
 
    private:
     integrity::Memory* const base_;
     const size_t limit_;
+    bool may_grow_ = true;
     size_t used_ = 0;
   };
 

@@ -4,9 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <string>
 #include <vector>
 
+#include "platform_oe/simulated_identity.h"
 #include "svr2/config.pb.h"
 
 namespace svr2::platform_oe {
@@ -72,6 +74,35 @@ TEST_F(OeEnvTest, IsWhoItsLoaderSays) {
   ASSERT_TRUE(Prepare(std::string(32, 'n'), false).ok());
   EXPECT_FALSE(env_.Debug());
   EXPECT_EQ(env_.Measurement()[0], 'n');
+}
+
+// What the bridge writes without protobuf is the message that protobuf would write, and overrules a
+// host's own.
+TEST_F(OeEnvTest, TheLoadersBytesAreTheFieldOfTheConfiguration) {
+  std::array<uint8_t, 32> measurement;
+  for (size_t i = 0; i < measurement.size(); ++i) measurement[i] = static_cast<uint8_t>(i * 7);
+  for (bool debug : {false, true}) {
+    const std::vector<uint8_t> bytes = SimulatedIdentityBytes(measurement, debug);
+    proto::EnclaveConfig alone;
+    ASSERT_TRUE(alone.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())));
+    proto::EnclaveConfig expected;
+    expected.mutable_simulated_identity()->set_measurement(measurement.data(), measurement.size());
+    expected.mutable_simulated_identity()->set_debug(debug);
+    EXPECT_EQ(alone.SerializeAsString(), expected.SerializeAsString());
+
+    proto::EnclaveConfig config;
+    config.mutable_group()->set_max_voting_replicas(5);
+    config.mutable_simulated_identity()->set_measurement(std::string(32, 'h'));
+    config.mutable_simulated_identity()->set_debug(!debug);
+    std::string whole = config.SerializeAsString();
+    whole.append(bytes.begin(), bytes.end());
+    ASSERT_TRUE(env_.Prepare(util::ByteView(whole)).ok());
+    EXPECT_EQ(env_.Measurement(), measurement);
+    EXPECT_EQ(env_.Debug(), debug);
+    proto::EnclaveConfig read;
+    ASSERT_TRUE(read.ParseFromString(whole));
+    EXPECT_EQ(read.group().max_voting_replicas(), 5u);
+  }
 }
 
 TEST_F(OeEnvTest, ItsEvidenceSaysTheSame) {

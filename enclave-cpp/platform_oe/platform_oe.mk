@@ -34,9 +34,11 @@ OE_FLAGS_OF = $(foreach f,$(shell $(OE_PKG_CONFIG) --cflags $(1)),$(if $(filter 
   -idirafter $(shell $(OE_CLANG) -print-resource-dir)/include -DOE_API_VERSION=2
 OE_CFLAGS := $(call OE_FLAGS_OF,oeenclave-clang)
 OE_CXXFLAGS := $(call OE_FLAGS_OF,oeenclave-clang++)
-# Without the first, some thousand names of the C and C++ libraries stay visible.
+# Without the first, some thousand names of the C and C++ libraries stay visible. The last: an id would be measured, and
+# depends on what debuggers are told, folders among it.
 OE_LINK_FLAGS := -Wl,--exclude-libs,liboelibcxx.a:liboelibc.a \
-  $(shell $(OE_PKG_CONFIG) --libs oeenclave-clang++) $(shell $(OE_PKG_CONFIG) --variable=mbedtlslibs oeenclave-clang++)
+  $(shell $(OE_PKG_CONFIG) --libs oeenclave-clang++) $(shell $(OE_PKG_CONFIG) --variable=mbedtlslibs oeenclave-clang++) \
+  -Wl,--build-id=none
 endif
 
 SODIUM_VERSION := 1.0.18
@@ -46,9 +48,8 @@ SODIUM_ROOT := $(SODIUM_SOURCE)/src/libsodium
 SODIUM := $(shell sed '/^#/d' platform_oe/sodium_sources)
 
 # The bytes made do not depend on the folders of anything.
-# Absolute and relative: compiler caches make the one of the other.
 OE_PREFIX_MAPS = $(PREFIX_MAPS) -ffile-prefix-map=$(OE_PREFIX)=openenclave \
-  $(foreach d,PROTOBUF SODIUM PQCLEAN,$(foreach p,$(sort $(abspath $($d_SOURCE)) $($d_SOURCE)),-ffile-prefix-map=$p=./$d)) \
+  $(foreach d,PROTOBUF SODIUM PQCLEAN,$(call SOURCE_MAP,$($d_SOURCE),./$d)) \
   -fdebug-compilation-dir=.
 OE_C_COMMON = $(OE_CFLAGS) -O2 -g $(OE_PREFIX_MAPS)
 OE_CXX_COMMON = $(OE_CXXFLAGS) -O2 -g $(OE_PREFIX_MAPS) -std=c++17 -isystem $(abspath $(PROTOBUF_SOURCE))/src -isystem $(GEN)
@@ -57,11 +58,14 @@ OE_WARNINGS := $(filter-out -Wthread-safety%,$(WARNINGS)) -Wthread-safety -Wthre
 OE_OBJECTS := $(OE_SOURCES:%.cc=$(OE_BUILD)/%.o) $(PROTOS:%=$(OE_BUILD)/gen/%.pb.o) $(OE_BUILD)/edge/svr2_t.o
 OE_DEPS_OBJECTS := $(PROTOBUF_LITE:%=$(OE_DEPS)/protobuf/%.o) $(PQCLEAN:%=$(OE_DEPS)/pqclean/%.o) $(addprefix $(OE_DEPS)/sodium/,$(addsuffix .o,$(SODIUM)))
 OE_UNPACKED := $(PROTOBUF_SOURCE)/.unpacked $(SODIUM_SOURCE)/.unpacked $(PQCLEAN_SOURCE)/.unpacked
+# Other flags make another measurement: what is built with the old ones must not stay.
+OE_RULES := platform_oe/platform_oe.mk
+$(OE_OBJECTS) $(OE_DEPS_OBJECTS): $(OE_RULES)
 
 object-oe: $(OE_IMAGE)
-$(OE_IMAGE): $(OE_OBJECTS) $(OE_OBJECT_EXTRA) $(OE_DEPS_OBJECTS)
+$(OE_IMAGE): $(OE_OBJECTS) $(OE_OBJECT_EXTRA) $(OE_DEPS_OBJECTS) $(OE_RULES)
 	$(call SAY,LINK,$@)
-	$(Q)$(OE_CLANGXX) -o $@.tmp $^ $(OE_LINK_FLAGS)
+	$(Q)$(OE_CLANGXX) -o $@.tmp $(filter %.o,$^) $(OE_LINK_FLAGS)
 	@objcopy --only-keep-debug $@.tmp $@.debug && objcopy --strip-debug $@.tmp && mv $@.tmp $@
 
 .PHONY: reproducible-oe

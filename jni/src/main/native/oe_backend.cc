@@ -19,6 +19,7 @@
 #include "backend.h"
 #include "oe_image.h"
 #include "platform_oe/sdk_words.h"
+#include "platform_oe/simulated_identity.h"
 #include "sealed_file.h"
 
 extern "C" {
@@ -115,16 +116,6 @@ void TakeLog(void*, bool, const std::tm*, long int, oe_log_level_t level, uint64
   while (!loading->words.empty() && loading->words.back() == '\n') loading->words.pop_back();
 }
 
-// EnclaveConfig.simulated_identity, to be put behind an EnclaveConfig: of two, protobuf takes the
-// last (proto/…/config.proto, field 26; a test reads it back).
-std::vector<uint8_t> SimulatedIdentity(const Digest& measurement, bool debug) {
-  std::vector<uint8_t> out = {0xd2, 0x01, 36, 0x0a, 32};
-  out.insert(out.end(), measurement.begin(), measurement.end());
-  out.push_back(0x10);
-  out.push_back(debug ? 1 : 0);
-  return out;
-}
-
 uint32_t ErrorOf(oe_result_t result, uint32_t answer) {
   switch (result) {
     case OE_OK:
@@ -202,7 +193,8 @@ class OeBackend : public Backend {
     const Scope<const OutputTarget*> scope(&inside, &output_);
     std::vector<uint8_t> whole(config, config + size);
     if (platform_ == SVR2_PLATFORM_OE_SIMULATION) {
-      const std::vector<uint8_t> identity = SimulatedIdentity(measurement_, debug_);
+      const std::vector<uint8_t> identity =
+          platform_oe::SimulatedIdentityBytes(measurement_, debug_);
       whole.insert(whole.end(), identity.begin(), identity.end());
     }
     uint32_t answer = 0;

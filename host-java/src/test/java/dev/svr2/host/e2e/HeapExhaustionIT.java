@@ -149,7 +149,7 @@ class HeapExhaustionIT {
             pins,
             HostFixture.SECRET,
             TOO_MANY_ROWS,
-            8)) {
+            64)) {
       assertTrue(seeder.await(Duration.ofMinutes(5)));
       assertTrue(seeder.failure().contains("ERROR_DB_HEAP_FULL"), seeder.failure());
     }
