@@ -3,18 +3,17 @@
 // `svr2 image`: what a signed enclave image says about itself, and whether its signature holds.
 package dev.svr2.host.cli;
 
-import dev.svr2.enclave.Enclave;
 import dev.svr2.enclave.EnclaveException;
 import dev.svr2.enclave.Platform;
 import dev.svr2.enclave.SignedImage;
 import dev.svr2.host.cli.client.ExitCode;
+import dev.svr2.host.enclave.ImagePages;
 import dev.svr2.proto.Error;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.Set;
 import java.util.TreeMap;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -113,7 +112,7 @@ final class ImageCommand implements Runnable {
       return;
     }
     try {
-      Enclave.load(Platform.OE_SIMULATION, file, Set.of(), output -> {}).close();
+      ImagePages.check(file);
     } catch (EnclaveException e) {
       if (e.error() == Error.ERROR_BRIDGE_UNKNOWN_PLATFORM) {
         throw new CommandException(

@@ -25,7 +25,6 @@ import io.netty.handler.codec.http.websocketx.WebSocketDecoderConfig;
 import io.netty.handler.codec.http.websocketx.WebSocketFrameAggregator;
 import io.netty.handler.codec.http.websocketx.WebSocketServerHandshaker;
 import io.netty.handler.codec.http.websocketx.WebSocketServerHandshakerFactory;
-import io.netty.handler.flow.FlowControlHandler;
 import io.netty.handler.timeout.ReadTimeoutHandler;
 import java.nio.charset.StandardCharsets;
 import java.util.HexFormat;
@@ -130,7 +129,7 @@ final class HttpRequests extends SimpleChannelInboundHandler<FullHttpRequest> {
       send(channel, false, response);
       return;
     }
-    // From here on one item is read at a time, when the session asks for it.
+    // Nothing is read until the session asks for its first item.
     channel.config().setAutoRead(false);
     channel.pipeline().remove(ReadTimeoutHandler.class);
     channel.closeFuture().addListener(closed -> outlet.session().onCancelled());
@@ -145,7 +144,6 @@ final class HttpRequests extends SimpleChannelInboundHandler<FullHttpRequest> {
               channel.pipeline().remove(HttpRequests.class);
               channel
                   .pipeline()
-                  .addLast(new FlowControlHandler())
                   .addLast(new WebSocketFrameAggregator(frameMaxBytes))
                   .addLast(outlet);
               clients.begin(outlet.session(), backupId);

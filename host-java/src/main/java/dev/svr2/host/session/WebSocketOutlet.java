@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A session over a WebSocket: one binary message an item (protocol.md §1), ends as close codes
-// (§3).
+// A session over a WebSocket: one binary message an item (protocol.md §1), and how it ended as a
+// close code (§3).
 package dev.svr2.host.session;
 
 import com.google.protobuf.ByteString;
+import com.google.protobuf.UnsafeByteOperations;
 import io.grpc.StatusRuntimeException;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
@@ -17,6 +18,7 @@ import io.netty.handler.codec.http.websocketx.PingWebSocketFrame;
 import io.netty.handler.codec.http.websocketx.PongWebSocketFrame;
 import io.netty.handler.codec.http.websocketx.TextWebSocketFrame;
 import io.netty.handler.codec.http.websocketx.WebSocketFrame;
+import java.util.ArrayDeque;
 
 /**
  * Both ends of a connection: what the session sends, and what the client sends, one message at a
@@ -36,6 +38,14 @@ final class WebSocketOutlet extends SimpleChannelInboundHandler<WebSocketFrame> 
 
   // On the event loop.
   private boolean closeSent;
+
+  /** The session asked for an item that has not come. */
+  private boolean wanted;
+
+  /**
+   * Items for which the session has not asked: what came in one read, behind which none is done.
+   */
+  private final ArrayDeque<ByteString> inbound = new ArrayDeque<>(1);
 
   WebSocketOutlet(Channel channel) {
     this.channel = channel;
@@ -65,7 +75,17 @@ final class WebSocketOutlet extends SimpleChannelInboundHandler<WebSocketFrame> 
 
   @Override
   public void request() {
-    channel.read();
+    channel.eventLoop().execute(this::next);
+  }
+
+  private void next() {
+    ByteString item = inbound.poll();
+    if (item != null) {
+      session.onItem(item);
+    } else {
+      wanted = true;
+      channel.config().setAutoRead(true);
+    }
   }
 
   @Override
@@ -113,12 +133,15 @@ final class WebSocketOutlet extends SimpleChannelInboundHandler<WebSocketFrame> 
     if (frame instanceof BinaryWebSocketFrame) {
       byte[] bytes = new byte[frame.content().readableBytes()];
       frame.content().readBytes(bytes);
-      session.onItem(ByteString.copyFrom(bytes));
+      if (wanted) {
+        wanted = false;
+        session.onItem(UnsafeByteOperations.unsafeWrap(bytes));
+      } else {
+        inbound.add(UnsafeByteOperations.unsafeWrap(bytes));
+        channel.config().setAutoRead(false);
+      }
     } else if (frame instanceof PingWebSocketFrame) {
       var unused = context.writeAndFlush(new PongWebSocketFrame(frame.content().retain()));
-      context.read(); // It was not the item that the session asked for.
-    } else if (frame instanceof PongWebSocketFrame) {
-      context.read();
     } else if (frame instanceof CloseWebSocketFrame close) {
       session.onClientDone();
       // The session ends now, unless an answer is on its way, for which nobody waits any more.

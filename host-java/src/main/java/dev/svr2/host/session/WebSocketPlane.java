@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The client plane over HTTP (protocol.md §3): WebSocket sessions with the bytes of the gRPC
-// stream,
-// and DELETE. Netty's own codecs, of the Netty that gRPC runs on.
+// stream, and DELETE. Netty's own codecs, of the Netty that gRPC runs on.
 package dev.svr2.host.session;
 
 import dev.svr2.host.config.HostPort;
 import io.netty.bootstrap.ServerBootstrap;
+import io.netty.channel.AdaptiveRecvByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
@@ -29,6 +29,10 @@ final class WebSocketPlane {
   private static final int HEADERS_MAX_BYTES = 8 * 1024;
   private static final int CHUNK_MAX_BYTES = 4 * 1024;
   private static final int BODY_MAX_BYTES = 1024;
+
+  /** What is read at a time bounds what a client can have waiting that no session asked for. */
+  private static final AdaptiveRecvByteBufAllocator READS =
+      new AdaptiveRecvByteBufAllocator(512, 2048, 8192);
 
   /** A connection that sends no whole request for so long, or stays idle after one, is closed. */
   private static final int REQUEST_TIMEOUT_SECONDS = 10;
@@ -55,6 +59,7 @@ final class WebSocketPlane {
             .option(ChannelOption.SO_REUSEADDR, true)
             .option(ChannelOption.SO_BACKLOG, 1024)
             .childOption(ChannelOption.TCP_NODELAY, true)
+            .childOption(ChannelOption.RECVBUF_ALLOCATOR, READS)
             .childHandler(
                 new ChannelInitializer<SocketChannel>() {
                   @Override

@@ -146,7 +146,8 @@ class WebSocketTest {
       for (int i = 0; i < 200; i++) {
         assertEquals("item " + i, client.next());
       }
-      client.socket
+      client
+          .socket
           .sendPing(ByteBuffer.wrap("are you there".getBytes(StandardCharsets.UTF_8)))
           .join();
       assertEquals("are you there", client.pong.get(TIMEOUT_SECONDS, TimeUnit.SECONDS));
