@@ -21,6 +21,8 @@ import dev.svr2.host.metrics.HostMetrics;
 import dev.svr2.host.peer.PeerPlane;
 import dev.svr2.host.peer.StaticDirectory;
 import dev.svr2.host.session.ClientPlane;
+import dev.svr2.host.tls.TlsIdentities;
+import dev.svr2.host.tls.TlsIdentity;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.InstantSource;
@@ -47,6 +49,7 @@ public final class Host implements AutoCloseable {
 
   private final HostConfig config;
   private final HostMetrics metrics = new HostMetrics();
+  private final TlsIdentities certificates;
   private final EnclaveKeeper keeper;
   private final PeerPlane peers;
   private final ClientPlane clients;
@@ -60,6 +63,9 @@ public final class Host implements AutoCloseable {
     this.config = config;
     warnWhatIsNotProtected();
     warnWhatDoesNotFit();
+    certificates = new TlsIdentities(config.tlsReload(), metrics, clock);
+    Optional<TlsIdentity> clientTls = certificates.load("client", config.client().tls());
+    Optional<TlsIdentity> peerTls = certificates.load("peer", config.peer().tls());
     keeper =
         new EnclaveKeeper(
             () -> EnclaveRuntime.start(config, loader, metrics, clock), metrics, new Planes());
@@ -67,10 +73,14 @@ public final class Host implements AutoCloseable {
     try {
       HostConfig.Auth auth = config.auth();
       Authenticator authenticator = new Authenticator(auth.secrets(), auth.validity(), clock);
-      clients = new ClientPlane(config.client(), authenticator, metrics, System::nanoTime);
+      clients =
+          new ClientPlane(config.client(), clientTls, authenticator, metrics, System::nanoTime);
       peers =
           new PeerPlane(
-              config.peer(), new StaticDirectory(config.peer().addresses()), metrics.peers);
+              config.peer(),
+              peerTls,
+              new StaticDirectory(config.peer().addresses()),
+              metrics.peers);
       joiner = new Joiner(keeper::current, peers::sources, config.joinOnStart());
       HostStatus status = new HostStatus(config, keeper, joiner, this::addresses, () -> closing);
       operations = new HostOperations(keeper, joiner, peers, metrics, status::describe);
@@ -78,6 +88,7 @@ public final class Host implements AutoCloseable {
       clients.attach(runtime);
       peers.attach(runtime);
       listen();
+      certificates.watch();
       joiner.start();
       keeper.watch();
     } catch (IOException | RuntimeException e) {
@@ -267,6 +278,7 @@ public final class Host implements AutoCloseable {
     LOG.info("shutting down: closing");
     closePlanes();
     keeper.close();
+    certificates.close();
     metrics.close();
     LOG.info("shut down");
   }

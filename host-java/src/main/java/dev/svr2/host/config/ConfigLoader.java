@@ -7,6 +7,7 @@ package dev.svr2.host.config;
 import com.google.common.base.Splitter;
 import dev.svr2.enclave.Platform;
 import dev.svr2.host.auth.AuthSecrets;
+import dev.svr2.host.tls.TlsFiles;
 import dev.svr2.proto.EnclaveConfig;
 import dev.svr2.proto.LogLevel;
 import dev.svr2.proto.RaftGroupConfig;
@@ -23,6 +24,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /** One load of one file; not reusable. */
@@ -165,6 +167,7 @@ public final class ConfigLoader {
                   .formatted(get(Keys.CONTROL_LISTEN))
               + " 127.0.0.1, [::1] or localhost and reach it through a tunnel");
     }
+    checkTls();
     checkAddresses();
     if (good(Keys.LOG_LEVELS)) {
       logLevels();
@@ -213,6 +216,45 @@ public final class ConfigLoader {
           line(Keys.ON_START),
           "group.on_start is join, but this host finds no other: give peer.static, or peer.listen");
     }
+  }
+
+  private void checkTls() {
+    checkTogether(Keys.CLIENT_TLS_CERTIFICATES, Keys.CLIENT_TLS_KEY);
+    checkTogether(Keys.PEER_TLS_CERTIFICATES, Keys.PEER_TLS_KEY, Keys.PEER_TLS_AUTHORITIES);
+  }
+
+  /** All of these, or none. */
+  @SafeVarargs
+  private void checkTogether(Key<String>... files) {
+    List<Key<String>> given = new ArrayList<>();
+    List<String> missing = new ArrayList<>();
+    for (Key<String> file : files) {
+      if (!good(file)) {
+        return;
+      }
+      if (get(file).isBlank()) {
+        missing.add(file.path());
+      } else {
+        given.add(file);
+      }
+    }
+    if (!given.isEmpty() && !missing.isEmpty()) {
+      problem(
+          line(given.get(0)),
+          "%s is given, but not %s".formatted(given.get(0).path(), String.join(" and ", missing)));
+    }
+  }
+
+  private Optional<TlsFiles> tls(
+      Key<String> certificates, Key<String> key, Optional<Key<String>> authorities) {
+    if (get(certificates).isBlank()) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        new TlsFiles(
+            directory.resolve(get(certificates)).normalize(),
+            directory.resolve(get(key)).normalize(),
+            authorities.map(file -> directory.resolve(get(file)).normalize())));
   }
 
   private void checkAddresses() {
@@ -318,6 +360,7 @@ public final class ConfigLoader {
         new HostConfig.Client(
             get(Keys.CLIENT_LISTEN),
             get(Keys.CLIENT_WEBSOCKET_LISTEN),
+            tls(Keys.CLIENT_TLS_CERTIFICATES, Keys.CLIENT_TLS_KEY, Optional.empty()),
             intOf(Keys.ITEM_MAX_BYTES),
             Duration.ofSeconds(get(Keys.SESSION_IDLE_SECONDS)),
             intOf(Keys.MAX_SESSIONS),
@@ -325,12 +368,14 @@ public final class ConfigLoader {
         peerConfig(),
         new HostConfig.Auth(secrets, Duration.ofDays(get(Keys.AUTH_VALIDITY_DAYS))),
         get(Keys.CONTROL_LISTEN),
+        Duration.ofSeconds(get(Keys.TLS_RELOAD_SECONDS)),
         new HostConfig.Log(get(Keys.LOG_LEVEL).name(), logLevels(), get(Keys.LOG_FORMAT)));
   }
 
   private HostConfig.Peer peerConfig() {
     return new HostConfig.Peer(
         get(Keys.PEER_LISTEN),
+        tls(Keys.PEER_TLS_CERTIFICATES, Keys.PEER_TLS_KEY, Optional.of(Keys.PEER_TLS_AUTHORITIES)),
         get(Keys.PEER_STATIC),
         intOf(Keys.PEER_OUTBOUND_MAX_ITEMS),
         get(Keys.PEER_OUTBOUND_MAX_BYTES),

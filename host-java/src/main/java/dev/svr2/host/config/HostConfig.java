@@ -6,6 +6,7 @@ package dev.svr2.host.config;
 
 import dev.svr2.enclave.Platform;
 import dev.svr2.host.auth.AuthSecrets;
+import dev.svr2.host.tls.TlsFiles;
 import dev.svr2.proto.EnclaveConfig;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -17,6 +18,7 @@ import java.util.Optional;
  * Immutable. Made by {@link ConfigLoader}, which has checked every value and their combinations.
  *
  * @param enclave as given to the enclave, group values included
+ * @param tlsReload between two looks at the files of certificates and keys
  * @param joinOnStart joins the group of the peers that it finds; false: waits for an order
  */
 public record HostConfig(
@@ -31,6 +33,7 @@ public record HostConfig(
     Peer peer,
     Auth auth,
     HostPort controlListen,
+    Duration tlsReload,
     Log log) {
 
   /**
@@ -50,10 +53,12 @@ public record HostConfig(
    * The client plane.
    *
    * @param webSocketListen empty where only gRPC is served
+   * @param tls of both; empty where they are served in clear
    */
   public record Client(
       HostPort listen,
       Optional<HostPort> webSocketListen,
+      Optional<TlsFiles> tls,
       int itemMaxBytes,
       Duration sessionIdle,
       int maxSessions,
@@ -63,12 +68,14 @@ public record HostConfig(
    * The peer plane.
    *
    * @param listen empty when this host only connects to others
+   * @param tls with authorities; empty where hosts talk in clear
    * @param addresses of the hosts of the group, perhaps with this one
    * @param abandon what waits for a peer without a connection is dropped after this
    * @param routeTimeout after this a peer that was asked for is called unreachable
    */
   public record Peer(
       Optional<HostPort> listen,
+      Optional<TlsFiles> tls,
       List<HostPort> addresses,
       int outboundMaxItems,
       long outboundMaxBytes,

@@ -41,6 +41,7 @@ final class Keys {
   private static final long MAX_REPLICAS = 32;
 
   private static final long MAX_UINT32 = 0xFFFF_FFFFL;
+  private static final String PATH = "path, relative to this file; empty for none";
   private static final long KIB = 1L << 10;
   private static final long GIB = 1L << 30;
 
@@ -265,6 +266,20 @@ final class Keys {
       Key.listenOrNone(
           "client.websocket_listen",
           "Where clients connect over HTTP: WebSockets under `/v1/{measurement}`, and `DELETE /v1/delete`.");
+  static final Key<String> CLIENT_TLS_CERTIFICATES =
+      Key.string(
+          "client.tls.certificate_file",
+          PATH,
+          "",
+          "PEM certificates that clients are shown, this host's own first. With it both `client.listen` and"
+              + " `client.websocket_listen` speak TLS (1.2 or 1.3) only. Without it credentials travel in clear:"
+              + " for loopback, or behind a proxy that ends TLS.");
+  static final Key<String> CLIENT_TLS_KEY =
+      Key.string(
+          "client.tls.key_file",
+          PATH,
+          "",
+          "Its private key: PEM, PKCS #8, not encrypted. Both files, or neither.");
   static final Key<Long> ITEM_MAX_BYTES =
       Key.bytes(
           "client.item_max_bytes",
@@ -307,6 +322,22 @@ final class Keys {
           "peer.static",
           "The hosts of the group: each one's `peer.listen` as this host reaches it. This host itself may be"
               + " among them.");
+  static final Key<String> PEER_TLS_CERTIFICATES =
+      Key.string(
+          "peer.tls.certificate_file",
+          PATH,
+          "",
+          "PEM certificates that this host shows other hosts, in both directions. All three files, or none:"
+              + " then enclaves still attest each other and encrypt, but anyone may connect.");
+  static final Key<String> PEER_TLS_KEY =
+      Key.string("peer.tls.key_file", PATH, "", "Its private key: PEM, PKCS #8, not encrypted.");
+  static final Key<String> PEER_TLS_AUTHORITIES =
+      Key.string(
+          "peer.tls.ca_file",
+          PATH,
+          "",
+          "PEM certificates of the authorities that sign the hosts' certificates. Names in certificates are not"
+              + " compared, so it should sign hosts of this group only.");
   static final Key<Long> PEER_OUTBOUND_MAX_ITEMS =
       Key.integer(
           "peer.outbound_max_items",
@@ -370,7 +401,7 @@ final class Keys {
   static final Key<String> AUTH_SECRET_FILE =
       Key.string(
           "auth.secret_file",
-          "path, relative to this file; empty for none",
+          PATH,
           "",
           "A file with the secrets in the same form, readable by its owner only. Wins over `auth.secrets`.");
   static final Key<Long> AUTH_VALIDITY_DAYS =
@@ -387,6 +418,15 @@ final class Keys {
           "control.listen",
           "127.0.0.1:8444",
           "Where `svr2 admin` connects. Loopback only: nothing authenticates operators yet.");
+
+  static final Key<Long> TLS_RELOAD_SECONDS =
+      Key.integer(
+          "tls.reload_seconds",
+          "60",
+          1,
+          86_400,
+          "seconds",
+          "Files of certificates and keys are looked at this often; new connections use what has changed.");
 
   static final Key<Level> LOG_LEVEL =
       Key.choice("log.level", Level.class, "info", "Level of the root logger.");
@@ -438,12 +478,17 @@ final class Keys {
           SHUTDOWN_DEADLINE_MS,
           CLIENT_LISTEN,
           CLIENT_WEBSOCKET_LISTEN,
+          CLIENT_TLS_CERTIFICATES,
+          CLIENT_TLS_KEY,
           ITEM_MAX_BYTES,
           SESSION_IDLE_SECONDS,
           MAX_SESSIONS,
           OUTBOUND_MAX_BYTES,
           PEER_LISTEN,
           PEER_STATIC,
+          PEER_TLS_CERTIFICATES,
+          PEER_TLS_KEY,
+          PEER_TLS_AUTHORITIES,
           PEER_OUTBOUND_MAX_ITEMS,
           PEER_OUTBOUND_MAX_BYTES,
           PEER_INBOUND_MAX_ITEMS,
@@ -455,6 +500,7 @@ final class Keys {
           AUTH_SECRET_FILE,
           AUTH_VALIDITY_DAYS,
           CONTROL_LISTEN,
+          TLS_RELOAD_SECONDS,
           LOG_LEVEL,
           LOG_LEVELS,
           LOG_FORMAT);

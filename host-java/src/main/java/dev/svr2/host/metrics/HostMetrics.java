@@ -6,6 +6,7 @@ package dev.svr2.host.metrics;
 
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.DistributionSummary;
+import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.Timer;
 import io.micrometer.core.instrument.binder.jvm.ClassLoaderMetrics;
@@ -138,6 +139,23 @@ public final class HostMetrics implements AutoCloseable {
         .tag("error", error)
         .register(registry)
         .increment();
+  }
+
+  /**
+   * Watches a plane's certificate.
+   *
+   * @param plane {@code client}, {@code peer} or {@code control}
+   */
+  public void certificate(String plane, Supplier<Number> secondsLeft, Supplier<Number> failures) {
+    Gauge.builder("svr2.host.tls.certificate.left", secondsLeft)
+        .description("Time until the plane's certificate expires")
+        .baseUnit("seconds")
+        .tag("plane", plane)
+        .register(registry);
+    FunctionCounter.builder("svr2.host.tls.reload.failures", failures, f -> f.get().doubleValue())
+        .description("Looks at a plane's certificate files that found nothing usable")
+        .tag("plane", plane)
+        .register(registry);
   }
 
   /** Says whether the platform protects nothing. */

@@ -46,6 +46,7 @@ public final class MetricsDocs {
     metrics.unprotected(true);
     metrics.sessionClosed(Status.Code.OK.name());
     metrics.peers.reset("overflow");
+    metrics.certificate("client", () -> 0, () -> 0);
     metrics.enclaveStopped("stopped", Error.ERROR_INTERNAL.name());
     ErrorCount.Builder error = ErrorCount.newBuilder().setError(Error.ERROR_INTERNAL);
     new EnclaveMeters(metrics.registry())

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How hosts reach each other: sockets, limits and keep-alive of the peer plane. The one place where
-// certificates will be asked for and shown.
+// certificates are asked for and shown.
 package dev.svr2.host.peer;
 
 import dev.svr2.host.config.HostPort;
@@ -13,9 +13,11 @@ import io.grpc.ServerInterceptors;
 import io.grpc.netty.NettyChannelBuilder;
 import io.grpc.netty.NettyServerBuilder;
 import io.netty.channel.ChannelOption;
+import io.netty.handler.ssl.SslContext;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
-/** Stateless. Everything runs on the transport's threads: nothing in this package blocks. */
+/** Immutable. Everything runs on the transport's threads: nothing in this package blocks. */
 final class PeerChannels implements PeerTransport.Connector {
   /** The largest frame: a message with its number. */
   private static final int MAX_FRAME_BYTES = Link.MAX_PAYLOAD_BYTES + 1024;
@@ -32,9 +34,20 @@ final class PeerChannels implements PeerTransport.Connector {
 
   private static final int FLOW_CONTROL_BYTES = 4 << 20;
 
+  private final Optional<SslContext> clientTls;
+
+  /**
+   * @param clientTls what this host shows those that it connects to; empty: in clear
+   */
+  PeerChannels(Optional<SslContext> clientTls) {
+    this.clientTls = clientTls;
+  }
+
   /** A server that is not started. */
-  static Server server(HostPort listen, BindableService service) {
-    return NettyServerBuilder.forAddress(listen.toSocketAddress())
+  static Server server(HostPort listen, Optional<SslContext> tls, BindableService service) {
+    NettyServerBuilder builder = NettyServerBuilder.forAddress(listen.toSocketAddress());
+    tls.ifPresent(builder::sslContext);
+    return builder
         .directExecutor()
         .addService(ServerInterceptors.intercept(service, new Remote()))
         .maxInboundMessageSize(MAX_FRAME_BYTES)
@@ -49,9 +62,10 @@ final class PeerChannels implements PeerTransport.Connector {
   @Override
   public void connect(HostPort address, PeerStream stream) {
     // A channel for each attempt: the pauses between attempts are the dialler's and not gRPC's.
+    NettyChannelBuilder builder = NettyChannelBuilder.forAddress(address.host(), address.port());
+    clientTls.ifPresentOrElse(builder::sslContext, builder::usePlaintext);
     ManagedChannel channel =
-        NettyChannelBuilder.forAddress(address.host(), address.port())
-            .usePlaintext()
+        builder
             .directExecutor()
             .disableRetry()
             .maxInboundMessageSize(MAX_FRAME_BYTES)

@@ -10,6 +10,7 @@ import dev.svr2.host.enclave.Completion;
 import dev.svr2.host.enclave.EnclaveRuntime;
 import dev.svr2.host.enclave.PeerChannel;
 import dev.svr2.host.metrics.PeerMetrics;
+import dev.svr2.host.tls.TlsIdentity;
 import dev.svr2.proto.GetPeersResult;
 import io.grpc.Server;
 import java.io.IOException;
@@ -44,17 +45,29 @@ public final class PeerPlane {
   private volatile PeerTransport transport;
 
   /**
+   * @param tls with authorities; empty: in clear
    * @param directory closed with this
    */
-  public PeerPlane(HostConfig.Peer config, PeerDirectory directory, PeerMetrics metrics) {
+  public PeerPlane(
+      HostConfig.Peer config,
+      Optional<TlsIdentity> tls,
+      PeerDirectory directory,
+      PeerMetrics metrics) {
     this.config = config;
     this.surroundings =
         new PeerTransport.Surroundings(
-            directory, new PeerChannels(), this::run, System::nanoTime, metrics);
+            directory,
+            new PeerChannels(tls.map(TlsIdentity::grpcClient)),
+            this::run,
+            System::nanoTime,
+            metrics);
     this.server =
         config
             .listen()
-            .map(listen -> PeerChannels.server(listen, new PeerService(() -> transport)))
+            .map(
+                listen ->
+                    PeerChannels.server(
+                        listen, tls.map(TlsIdentity::grpcServer), new PeerService(() -> transport)))
             .orElse(null);
   }
 

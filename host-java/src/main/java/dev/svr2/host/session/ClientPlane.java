@@ -14,6 +14,7 @@ import dev.svr2.host.enclave.EnclaveRuntime;
 import dev.svr2.host.enclave.RequestException;
 import dev.svr2.host.log.Throttle;
 import dev.svr2.host.metrics.HostMetrics;
+import dev.svr2.host.tls.TlsIdentity;
 import dev.svr2.proto.ClientServiceGrpc;
 import dev.svr2.proto.CloseReason;
 import dev.svr2.proto.DeleteBackupCall;
@@ -73,6 +74,7 @@ public final class ClientPlane extends ClientServiceGrpc.ClientServiceImplBase
   private final HostConfig.Client config;
   private final HostMetrics metrics;
   private final Authenticator authenticator;
+  private final Optional<TlsIdentity> tls;
   private final Session.Shared shared;
   private final Set<Session> sessions = ConcurrentHashMap.newKeySet();
   private volatile EnclaveRuntime runtime;
@@ -83,10 +85,12 @@ public final class ClientPlane extends ClientServiceGrpc.ClientServiceImplBase
 
   public ClientPlane(
       HostConfig.Client config,
+      Optional<TlsIdentity> tls,
       Authenticator authenticator,
       HostMetrics metrics,
       LongSupplier nanoTime) {
     this.config = config;
+    this.tls = tls;
     this.metrics = metrics;
     this.authenticator = authenticator;
     this.authFailures = new AuthFailures(metrics);
@@ -109,8 +113,10 @@ public final class ClientPlane extends ClientServiceGrpc.ClientServiceImplBase
    * @throws IOException when the address is in use or not of this machine
    */
   public void start() throws IOException {
+    NettyServerBuilder builder = NettyServerBuilder.forAddress(config.listen().toSocketAddress());
+    tls.ifPresent(identity -> builder.sslContext(identity.grpcServer()));
     server =
-        NettyServerBuilder.forAddress(config.listen().toSocketAddress())
+        builder
             .directExecutor()
             .addService(service())
             .maxInboundMessageSize(config.itemMaxBytes() * TRANSPORT_SLACK_FACTOR)
@@ -120,7 +126,13 @@ public final class ClientPlane extends ClientServiceGrpc.ClientServiceImplBase
     if (config.webSocketListen().isPresent()) {
       HostPort listen = config.webSocketListen().get();
       try {
-        webSockets = new WebSocketPlane(listen, this, config.itemMaxBytes(), config.maxSessions());
+        webSockets =
+            new WebSocketPlane(
+                listen,
+                tls.map(TlsIdentity::httpServer),
+                this,
+                config.itemMaxBytes(),
+                config.maxSessions());
       } catch (IOException e) {
         server.shutdownNow();
         throw new IOException("client.websocket_listen (" + listen + "): " + e.getMessage(), e);

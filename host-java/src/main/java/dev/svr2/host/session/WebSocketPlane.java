@@ -16,10 +16,12 @@ import io.netty.channel.socket.SocketChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.handler.codec.http.HttpObjectAggregator;
 import io.netty.handler.codec.http.HttpServerCodec;
+import io.netty.handler.ssl.SslContext;
 import io.netty.handler.timeout.ReadTimeoutHandler;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -48,9 +50,15 @@ final class WebSocketPlane {
   /**
    * Listens.
    *
+   * @param tls empty: in clear
    * @throws IOException when the address is in use or not of this machine
    */
-  WebSocketPlane(HostPort listen, ClientPlane clients, int itemMaxBytes, int maxSessions)
+  WebSocketPlane(
+      HostPort listen,
+      Optional<SslContext> tls,
+      ClientPlane clients,
+      int itemMaxBytes,
+      int maxSessions)
       throws IOException {
     ServerBootstrap bootstrap =
         new ServerBootstrap()
@@ -64,7 +72,7 @@ final class WebSocketPlane {
                 new ChannelInitializer<SocketChannel>() {
                   @Override
                   protected void initChannel(SocketChannel channel) {
-                    accept(channel, clients, itemMaxBytes, maxSessions);
+                    accept(channel, tls, clients, itemMaxBytes, maxSessions);
                   }
                 });
     var bound = bootstrap.bind(listen.toSocketAddress()).awaitUninterruptibly();
@@ -76,12 +84,17 @@ final class WebSocketPlane {
   }
 
   private void accept(
-      SocketChannel channel, ClientPlane clients, int itemMaxBytes, int maxSessions) {
+      SocketChannel channel,
+      Optional<SslContext> tls,
+      ClientPlane clients,
+      int itemMaxBytes,
+      int maxSessions) {
     channel.closeFuture().addListener(closed -> connections.decrementAndGet());
     if (connections.incrementAndGet() > maxSessions + CONNECTIONS_BESIDE_SESSIONS) {
       var unused = channel.close();
       return;
     }
+    tls.ifPresent(context -> channel.pipeline().addLast(context.newHandler(channel.alloc())));
     channel
         .pipeline()
         .addLast(new ReadTimeoutHandler(REQUEST_TIMEOUT_SECONDS))

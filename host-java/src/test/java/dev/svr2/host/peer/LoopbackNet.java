@@ -10,6 +10,7 @@ import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Executors;
@@ -50,7 +51,8 @@ final class LoopbackNet implements Net {
   @Override
   public void listen(HostPort address, PeerTransport transport) {
     Server server =
-        PeerChannels.server(new HostPort("127.0.0.1", 0), new PeerService(() -> transport));
+        PeerChannels.server(
+            new HostPort("127.0.0.1", 0), Optional.empty(), new PeerService(() -> transport));
     try {
       server.start();
     } catch (IOException e) {
@@ -62,7 +64,7 @@ final class LoopbackNet implements Net {
 
   @Override
   public PeerTransport.Connector connector() {
-    return new PeerChannels();
+    return new PeerChannels(Optional.empty());
   }
 
   @Override

@@ -10,13 +10,17 @@ import dev.svr2.client.websocket.WebSocketTransport;
 import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
+import io.grpc.TlsChannelCredentials;
 import java.io.Console;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URI;
+import java.net.http.HttpClient;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.Optional;
+import javax.net.ssl.TrustManager;
 
 /** The process's surroundings. Tests override what they need. */
 class ClientIo {
@@ -64,6 +68,25 @@ class ClientIo {
     return GrpcTransport.plaintext("dns:///" + target);
   }
 
+  /**
+   * The same with TLS.
+   *
+   * @param tls whom to trust; empty for those whom this machine trusts
+   */
+  Transport tlsTransport(String target, Optional<Tls> tls) {
+    if (tls.isEmpty()) {
+      return GrpcTransport.tls("dns:///" + target);
+    }
+    return new TlsTransport(
+        Grpc.newChannelBuilder(
+                "dns:///" + target,
+                TlsChannelCredentials.newBuilder()
+                    .trustManager(tls.get().managers().toArray(new TrustManager[0]))
+                    .build())
+            .disableRetry()
+            .build());
+  }
+
   /** A way to the client plane, not opened yet. */
   interface Way {
     Transport open();
@@ -72,10 +95,20 @@ class ClientIo {
   /**
    * The client plane over WebSocket.
    *
+   * @param tls whom to trust behind wss://; empty for those whom this machine trusts
    * @throws IllegalArgumentException when it is no ws:// or wss:// address
    */
-  Transport webSocket(URI base, Pins pins) {
-    return WebSocketTransport.to(base, pins);
+  Transport webSocket(URI base, Pins pins, Optional<Tls> tls) {
+    if (tls.isEmpty()) {
+      return WebSocketTransport.to(base, pins);
+    }
+    HttpClient http =
+        HttpClient.newBuilder()
+            .version(HttpClient.Version.HTTP_1_1)
+            .followRedirects(HttpClient.Redirect.NEVER)
+            .sslContext(tls.get().context())
+            .build();
+    return WebSocketTransport.over(http, base, pins.measurement());
   }
 
   /** The control plane at HOST:PORT; the caller shuts it down. */

@@ -75,13 +75,13 @@ abstract class ClientOperation implements Callable<Integer> {
   private ClientIo.Way way(ClientIo io, Pins pins) throws CliException {
     if (!target.matches("(?i)wss?://.*")) {
       String address = ConnectionOptions.hostPort("--target", target);
-      return () -> io.transport(address);
+      return connection.way(io, address);
     }
     if (pins == null) {
       throw new CliException("--target with ws:// needs --pins: the measurement is in its path");
     }
     try {
-      Transport transport = io.webSocket(URI.create(target), pins);
+      Transport transport = io.webSocket(URI.create(target), pins, connection.tls());
       return () -> transport;
     } catch (IllegalArgumentException e) {
       throw new CliException("--target must be HOST:PORT, ws://HOST:PORT or wss://HOST:PORT");

@@ -13,7 +13,9 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.GeneralSecurityException;
 import java.util.Locale;
+import java.util.Optional;
 import picocli.CommandLine.Option;
 
 /** Filled by picocli; read by the commands. */
@@ -33,6 +35,17 @@ final class ConnectionOptions {
       names = "--allow-simulated",
       description = "Accept a group that protects nothing (platforms local and oe-simulation).")
   boolean allowSimulated;
+
+  @Option(
+      names = "--tls",
+      description = "Connect with TLS, to a certificate that this machine trusts.")
+  boolean tls;
+
+  @Option(
+      names = "--tls-ca",
+      paramLabel = "FILE",
+      description = "Connect with TLS, to a certificate signed by one of these (PEM).")
+  Path tlsAuthorities;
 
   @Option(
       names = "--handshake",
@@ -68,6 +81,26 @@ final class ConnectionOptions {
       return HostPort.parseTarget(value).toString();
     } catch (IllegalArgumentException e) {
       throw new CliException(option + " must be HOST:PORT: " + e.getMessage());
+    }
+  }
+
+  /** The client plane at a checked HOST:PORT, with TLS where it was asked for. */
+  ClientIo.Way way(ClientIo io, String address) throws CliException {
+    if (!tls && tlsAuthorities == null) {
+      return () -> io.transport(address);
+    }
+    Optional<Tls> trust = tls();
+    return () -> io.tlsTransport(address, trust);
+  }
+
+  /** The authorities that are trusted; empty for the machine's. */
+  Optional<Tls> tls() throws CliException {
+    try {
+      return tlsAuthorities == null
+          ? Optional.empty()
+          : Optional.of(Tls.of(readFile("--tls-ca", tlsAuthorities, FILE_MAX_BYTES)));
+    } catch (GeneralSecurityException e) {
+      throw new CliException("--tls-ca: " + tlsAuthorities + " holds no certificate in PEM form");
     }
   }
 

@@ -110,7 +110,7 @@ public final class PinBlockCommand implements Callable<Integer> {
     String address = ConnectionOptions.hostPort("--target", source.target);
     Handshake handshake = connection.handshake(pinned);
     var credentials = connection.credentials(io);
-    try (Transport transport = io.transport(address)) {
+    try (Transport transport = connection.way(io, address).open()) {
       return new Offer(
           PinBlock.fetchEvidence(transport, credentials, handshake, io.timeout()), handshake);
     }
