@@ -5,6 +5,7 @@
 package dev.svr2.client;
 
 import dev.svr2.client.evidence.EvidenceException;
+import dev.svr2.client.evidence.EvidenceVerifier;
 import dev.svr2.client.internal.Futures;
 import dev.svr2.client.internal.Secrets;
 import dev.svr2.client.pin.PinKeys;
@@ -28,6 +29,7 @@ final class Engine {
   private final Duration timeout;
   private final Executor executor;
   private final ScheduledExecutorService timer;
+  private final EvidenceVerifier hardware;
   private final SecureRandom random = new SecureRandom();
 
   Engine(
@@ -36,6 +38,7 @@ final class Engine {
       Pins pins,
       Handshake handshake,
       boolean allowSimulated,
+      EvidenceVerifier hardware,
       Duration timeout,
       Executor executor,
       ScheduledExecutorService timer) {
@@ -44,6 +47,7 @@ final class Engine {
     this.pins = pins;
     this.handshake = handshake;
     this.allowSimulated = allowSimulated;
+    this.hardware = hardware;
     this.timeout = timeout;
     this.executor = executor;
     this.timer = timer;
@@ -362,7 +366,7 @@ final class Engine {
   /** Refuses before any connection when no evidence could be accepted. */
   private PinPolicy policy() throws FailureException {
     try {
-      return PinPolicy.of(pins, allowSimulated);
+      return PinPolicy.of(pins, allowSimulated, hardware);
     } catch (EvidenceException e) {
       throw new FailureException(new Failure.Refused(e));
     }

@@ -95,6 +95,12 @@ public final class PinBlock {
    */
   public static VerifiedEvidence verifyHandshakeStart(byte[] handshakeStart)
       throws EvidenceException {
+    return verifyHandshakeStart(handshakeStart, EvidenceVerifier.hardware());
+  }
+
+  /** As above, with another verifier for evidence of hardware. */
+  public static VerifiedEvidence verifyHandshakeStart(
+      byte[] handshakeStart, EvidenceVerifier hardware) throws EvidenceException {
     if (handshakeStart.length > HANDSHAKE_START_MAX_BYTES) {
       throw new EvidenceException(EvidenceRefusal.MALFORMED_HANDSHAKE_START, "longer than 128 KiB");
     }
@@ -106,7 +112,7 @@ public final class PinBlock {
     }
     // test_only_pubkey is ignored: the key comes from the evidence.
     return EvidenceVerifier.verifyAny(
-        start.getEvidence().toByteArray(), start.getEndorsement().toByteArray());
+        start.getEvidence().toByteArray(), start.getEndorsement().toByteArray(), hardware);
   }
 
   /**

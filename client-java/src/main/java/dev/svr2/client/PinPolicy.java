@@ -6,10 +6,14 @@ package dev.svr2.client;
 
 import dev.svr2.client.evidence.EvidenceException;
 import dev.svr2.client.evidence.EvidenceRefusal;
+import dev.svr2.client.evidence.EvidenceVerifier;
 import dev.svr2.client.evidence.GroupConfig;
+import dev.svr2.client.evidence.TcbStatus;
 import dev.svr2.client.evidence.VerifiedEvidence;
 import dev.svr2.client.internal.Hex;
+import java.nio.ByteBuffer;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -18,12 +22,17 @@ import java.util.Map;
  * @since 0.1
  */
 public final class PinPolicy {
+  /** The minimum that every group on hardware has (protocol.md §6). */
+  private static final String EVALUATION_NUMBER = "sgx_tcb_evaluation_data_number";
+
   private final Pins pins;
   private final boolean allowSimulated;
+  private final EvidenceVerifier hardware;
 
-  private PinPolicy(Pins pins, boolean allowSimulated) {
+  private PinPolicy(Pins pins, boolean allowSimulated, EvidenceVerifier hardware) {
     this.pins = pins;
     this.allowSimulated = allowSimulated;
+    this.hardware = hardware;
   }
 
   /**
@@ -36,10 +45,23 @@ public final class PinPolicy {
    *     not allowed
    */
   public static PinPolicy of(Pins pins, boolean allowSimulated) throws EvidenceException {
+    return of(pins, allowSimulated, EvidenceVerifier.hardware());
+  }
+
+  /** As above, with another verifier for evidence of hardware. */
+  static PinPolicy of(Pins pins, boolean allowSimulated, EvidenceVerifier hardware)
+      throws EvidenceException {
     if (pins == null && !allowSimulated) {
       throw new EvidenceException(EvidenceRefusal.NOTHING_PINNED);
     }
-    return new PinPolicy(pins, allowSimulated);
+    return new PinPolicy(pins, allowSimulated, hardware);
+  }
+
+  /** Verifies the evidence in the first item of a session and checks what it says. */
+  VerifiedEvidence verify(byte[] handshakeStart) throws EvidenceException {
+    VerifiedEvidence evidence = PinBlock.verifyHandshakeStart(handshakeStart, hardware);
+    check(evidence);
+    return evidence;
   }
 
   /** The pins, or null. */
@@ -57,7 +79,11 @@ public final class PinPolicy {
       throw new EvidenceException(EvidenceRefusal.SIMULATED_NOT_ALLOWED);
     }
     if (evidence.simulated() != evidence.group().simulated()) {
-      throw new EvidenceException(EvidenceRefusal.SIMULATED_CLAIM);
+      throw new EvidenceException(
+          evidence.simulated() ? EvidenceRefusal.SIMULATED_CLAIM : EvidenceRefusal.HARDWARE_CLAIM);
+    }
+    if (evidence.tcbStatus().isPresent() == evidence.simulated()) {
+      throw new IllegalStateException("evidence of hardware has a status, and no other");
     }
     if (evidence.debug()) {
       throw new EvidenceException(EvidenceRefusal.DEBUG);
@@ -77,7 +103,38 @@ public final class PinPolicy {
           EvidenceRefusal.MEASUREMENT, Hex.encode(measurement), Hex.encode(pins.measurement()));
     }
     checkGroup(evidence.group(), pins.group());
+    if (!evidence.simulated()) {
+      checkPlatform(evidence, pins.advisories());
+    }
     checkMinimums(evidence.minimums(), pins.minimums());
+  }
+
+  /** protocol.md §6: UpToDate, or SWHardeningNeeded with every advisory accepted. */
+  private static void checkPlatform(VerifiedEvidence evidence, List<String> accepted)
+      throws EvidenceException {
+    TcbStatus status = evidence.tcbStatus().orElseThrow(IllegalStateException::new);
+    if (status != TcbStatus.UP_TO_DATE && status != TcbStatus.SW_HARDENING_NEEDED) {
+      throw new EvidenceException(
+          EvidenceRefusal.TCB_STATUS, status.wireName() + " " + evidence.advisories());
+    }
+    for (String advisory : evidence.advisories()) {
+      if (status == TcbStatus.SW_HARDENING_NEEDED && !accepted.contains(advisory)) {
+        throw new EvidenceException(EvidenceRefusal.ADVISORY, advisory);
+      }
+    }
+    byte[] minimum = evidence.minimums().get(EVALUATION_NUMBER);
+    if (minimum == null) {
+      throw new EvidenceException(EvidenceRefusal.MINIMUM_MISSING, EVALUATION_NUMBER);
+    }
+    if (minimum.length != Long.BYTES) {
+      throw new EvidenceException(EvidenceRefusal.MINIMUM_LENGTH, EVALUATION_NUMBER);
+    }
+    long group = ByteBuffer.wrap(minimum).getLong();
+    if (Long.compareUnsigned(evidence.evaluationNumber(), group) < 0) {
+      throw new EvidenceException(
+          EvidenceRefusal.EVALUATION_NUMBER,
+          evidence.evaluationNumber() + " instead of " + Long.toUnsignedString(group));
+    }
   }
 
   private static void checkGroup(GroupConfig seen, GroupConfig pinned) throws EvidenceException {

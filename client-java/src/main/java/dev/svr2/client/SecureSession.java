@@ -92,9 +92,7 @@ final class SecureSession implements AutoCloseable {
   private static VerifiedEvidence verify(byte[] handshakeStart, PinPolicy policy)
       throws FailureException {
     try {
-      VerifiedEvidence evidence = PinBlock.verifyHandshakeStart(handshakeStart);
-      policy.check(evidence);
-      return evidence;
+      return policy.verify(handshakeStart);
     } catch (EvidenceException e) {
       throw new FailureException(new Failure.Refused(e));
     }

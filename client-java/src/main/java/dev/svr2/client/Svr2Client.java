@@ -4,6 +4,7 @@
 // What may be repeated and what an answer means: protocol.md §2 and §3; how it is done: Engine.
 package dev.svr2.client;
 
+import dev.svr2.client.evidence.EvidenceVerifier;
 import dev.svr2.client.pin.Pin;
 import dev.svr2.client.pin.PinKeys;
 import dev.svr2.client.transport.Transport;
@@ -64,6 +65,7 @@ public final class Svr2Client {
             pins,
             handshake,
             b.allowSimulated,
+            b.hardware,
             b.timeout,
             b.executor != null ? b.executor : Threads.pool(),
             b.timer != null ? b.timer : Threads.timer());
@@ -278,6 +280,7 @@ public final class Svr2Client {
     private Pins pins;
     private Handshake handshake;
     private boolean allowSimulated;
+    private EvidenceVerifier hardware = EvidenceVerifier.hardware();
     private Duration timeout = Duration.ofSeconds(10);
     private int attempts = 3;
     private Duration retryPause = Duration.ofMillis(500);
@@ -327,6 +330,16 @@ public final class Svr2Client {
     /** Opts in to groups that protect nothing. Default false. */
     public Builder allowSimulated(boolean value) {
       allowSimulated = value;
+      return this;
+    }
+
+    /**
+     * What verifies evidence of hardware. Default: one {@link
+     * dev.svr2.client.evidence.SgxEvidenceVerifier} with the system's clock, which all clients
+     * share. Another one is for tests, and for devices whose clock is wrong and who know better.
+     */
+    public Builder evidenceVerifier(EvidenceVerifier value) {
+      hardware = Objects.requireNonNull(value, "evidenceVerifier");
       return this;
     }
 

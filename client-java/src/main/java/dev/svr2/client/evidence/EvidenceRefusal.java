@@ -19,6 +19,50 @@ public enum EvidenceRefusal {
   MALFORMED_EVIDENCE("the evidence is malformed"),
   /** Something stands where simulated evidence has nothing. */
   UNEXPECTED_ENDORSEMENT("simulated evidence comes without endorsements"),
+  /** The endorsements do not have their format's layout. */
+  MALFORMED_ENDORSEMENT("the endorsements are malformed"),
+  /** The quote names another vendor's quoting enclave. */
+  QE_VENDOR("the quoting enclave is not Intel's"),
+  /** A chain of certificates is malformed, is not a chain, or is not for its purpose. */
+  CERTIFICATES("a certificate chain does not verify"),
+  /** A chain leads to another root than Intel's. */
+  ROOT_KEY("a certificate chain does not lead to Intel's root key"),
+  /** A certificate, a list, the TCB info or the QE identity is from the future. */
+  NOT_YET_VALID("a part of the evidence is not valid yet"),
+  /** A certificate, a list, the TCB info or the QE identity has had its time. */
+  EXPIRED("a part of the evidence has expired"),
+  /** A revocation list is malformed, or not its authority's. */
+  REVOCATION_LIST("a revocation list does not verify"),
+  /** A certificate was revoked. */
+  REVOKED("a certificate was revoked"),
+  /** The TCB info is not the JSON that it should be. */
+  MALFORMED_TCB_INFO("the TCB info is malformed"),
+  /** The TCB info is not signed by Intel. */
+  TCB_INFO_SIGNATURE("the TCB info's signature does not verify"),
+  /** The TCB info is of a type that is compared in another way. */
+  TCB_TYPE("the TCB info is of a type that is not known here"),
+  /** The QE identity is not the JSON that it should be. */
+  MALFORMED_QE_IDENTITY("the quoting enclave's identity is malformed"),
+  /** The QE identity is not signed by Intel. */
+  QE_IDENTITY_SIGNATURE("the signature of the quoting enclave's identity does not verify"),
+  /** The platform's certificate does not say what it should of the platform. */
+  MALFORMED_PCK_CERTIFICATE("the platform's certificate is malformed"),
+  /** The TCB info is of another kind of platform. */
+  PLATFORM("the TCB info is not of this kind of platform"),
+  /** The platform is older than every level that Intel knows. */
+  TCB_LEVEL("no TCB level matches the platform"),
+  /** The quoting enclave's report is not signed by the platform's key. */
+  QE_REPORT_SIGNATURE("the signature of the quoting enclave's report does not verify"),
+  /** The report is of another enclave than Intel's quoting enclave. */
+  QE_IDENTITY("the quoting enclave is not the one that Intel names"),
+  /** The quoting enclave is not up to date. */
+  QE_OUT_OF_DATE("the quoting enclave is not up to date"),
+  /** The key that signed the quote is not the quoting enclave's. */
+  ATTESTATION_KEY("the attestation key is not the quoting enclave's"),
+  /** The quote is not signed by the attestation key. */
+  QUOTE_SIGNATURE("the quote's signature does not verify"),
+  /** The claims are not those that the enclave had put into the quote. */
+  CLAIMS_HASH("the claims are not those that the quote binds"),
   /** The claims block does not have its layout, or has not exactly the known claims. */
   MALFORMED_CLAIMS("the claims in the evidence are malformed"),
   /** The claim {@code pk} is not a usable X25519 key. */
@@ -31,6 +75,8 @@ public enum EvidenceRefusal {
   SIMULATED_NOT_ALLOWED("the evidence is simulated: nothing is protected"),
   /** Simulated evidence whose configuration claims that the group is protected. */
   SIMULATED_CLAIM("simulated evidence must say simulated in its configuration"),
+  /** Evidence of hardware whose configuration claims that the group protects nothing. */
+  HARDWARE_CLAIM("evidence of hardware must not say simulated in its configuration"),
   /** The enclave runs in debug mode: its operator can read its memory. */
   DEBUG("the enclave runs in debug mode"),
   /** Pins of a protected group, evidence of an unprotected one, or the reverse. */
@@ -51,6 +97,12 @@ public enum EvidenceRefusal {
   ATTESTATION_TIMEOUT("attestation_timeout differs from the pins"),
   /** The pinned group has another value there. */
   SIMULATED("simulated differs from the pins"),
+  /** The platform is neither up to date nor only in need of hardening. */
+  TCB_STATUS("the platform is not up to date"),
+  /** An advisory applies to the platform that the pins do not accept. */
+  ADVISORY("an advisory applies that the pins do not accept"),
+  /** Intel's data are older than the group's minimum. */
+  EVALUATION_NUMBER("Intel's data on the platform are older than the group's minimum"),
   /** A minimum that the pins ask for is absent. */
   MINIMUM_MISSING("a pinned minimum is missing"),
   /** A minimum has another length than in the pins, so that they cannot be compared. */

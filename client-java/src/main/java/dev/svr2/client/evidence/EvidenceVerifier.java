@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One format of evidence. Real SGX evidence becomes a second implementation.
+// One format of evidence: simulated, or of SGX hardware.
 package dev.svr2.client.evidence;
 
 /**
@@ -21,15 +21,29 @@ public interface EvidenceVerifier {
    */
   VerifiedEvidence verify(byte[] evidence, byte[] endorsement) throws EvidenceException;
 
+  /** The process's verifier for evidence of hardware, with the system's clock. */
+  static EvidenceVerifier hardware() {
+    return DefaultVerifiers.SGX;
+  }
+
   /**
-   * Verifies a session's evidence with the one verifier that knows its format.
+   * Verifies a session's evidence with the one verifier that knows its format, at the system's
+   * time.
    *
    * @throws EvidenceException with UNSUPPORTED_FORMAT when none does
    */
   static VerifiedEvidence verifyAny(byte[] evidence, byte[] endorsement) throws EvidenceException {
-    EvidenceVerifier simulated = new SimulatedEvidenceVerifier();
-    if (simulated.recognizes(evidence)) {
-      return simulated.verify(evidence, endorsement);
+    return verifyAny(evidence, endorsement, hardware());
+  }
+
+  /** The same with another verifier for evidence of hardware. */
+  static VerifiedEvidence verifyAny(byte[] evidence, byte[] endorsement, EvidenceVerifier hardware)
+      throws EvidenceException {
+    if (DefaultVerifiers.SIMULATED.recognizes(evidence)) {
+      return DefaultVerifiers.SIMULATED.verify(evidence, endorsement);
+    }
+    if (hardware.recognizes(evidence)) {
+      return hardware.verify(evidence, endorsement);
     }
     throw new EvidenceException(EvidenceRefusal.UNSUPPORTED_FORMAT);
   }

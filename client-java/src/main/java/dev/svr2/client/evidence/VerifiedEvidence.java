@@ -4,7 +4,10 @@
 // asks for. Whether it speaks of the *right* enclave and group is decided against pins.
 package dev.svr2.client.evidence;
 
+import java.time.Instant;
 import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -21,6 +24,26 @@ public final class VerifiedEvidence {
   private final GroupConfig group;
   private final SortedMap<String, byte[]> minimums;
 
+  private final TcbStatus tcbStatus;
+  private final List<String> advisories;
+  private final long evaluationNumber;
+  private final Validity validity;
+
+  /** Of hardware. */
+  VerifiedEvidence(SgxQuote.Report report, ClaimsBlock claims, Collateral collateral) {
+    this.simulated = false;
+    this.debug = report.debug();
+    this.measurement = report.mrenclave();
+    this.publicKey = claims.publicKey.clone();
+    this.group = claims.group;
+    this.minimums = claims.minimums;
+    this.tcbStatus = collateral.level.status;
+    this.advisories = collateral.level.advisories;
+    this.evaluationNumber = collateral.evaluationNumber;
+    this.validity = collateral.validity;
+  }
+
+  /** Simulated. */
   VerifiedEvidence(boolean simulated, boolean debug, byte[] measurement, ClaimsBlock claims) {
     this.simulated = simulated;
     this.debug = debug;
@@ -28,6 +51,10 @@ public final class VerifiedEvidence {
     this.publicKey = claims.publicKey.clone();
     this.group = claims.group;
     this.minimums = claims.minimums;
+    this.tcbStatus = null;
+    this.advisories = Collections.emptyList();
+    this.evaluationNumber = 0;
+    this.validity = Validity.ALWAYS;
   }
 
   /** True when nothing signed it: the format for platforms that protect nothing. */
@@ -60,5 +87,33 @@ public final class VerifiedEvidence {
     SortedMap<String, byte[]> copy = new TreeMap<>();
     minimums.forEach((name, value) -> copy.put(name, value.clone()));
     return Collections.unmodifiableSortedMap(copy);
+  }
+
+  /** What Intel says of the platform; empty for simulated evidence. */
+  public Optional<TcbStatus> tcbStatus() {
+    return Optional.ofNullable(tcbStatus);
+  }
+
+  /** Advisories that apply to the platform, such as INTEL-SA-00615; unmodifiable. */
+  public List<String> advisories() {
+    return advisories;
+  }
+
+  /** The number of Intel's evaluation that the status comes from; 0 for simulated evidence. */
+  public long evaluationNumber() {
+    return evaluationNumber;
+  }
+
+  /**
+   * From when on all parts of the evidence are valid; empty for simulated evidence, which has no
+   * dates.
+   */
+  public Optional<Instant> validFrom() {
+    return simulated ? Optional.empty() : Optional.of(validity.from);
+  }
+
+  /** Until when all parts of the evidence are valid; empty for simulated evidence. */
+  public Optional<Instant> validTo() {
+    return simulated ? Optional.empty() : Optional.of(validity.to);
   }
 }
