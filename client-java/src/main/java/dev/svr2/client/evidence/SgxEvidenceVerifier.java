@@ -31,10 +31,12 @@ public final class SgxEvidenceVerifier implements EvidenceVerifier {
   /** Platforms whose verified collateral is remembered. */
   public static final int CACHED_PLATFORMS = 32;
 
+  /** x ‖ y of Intel's "SGX Root CA" certificate of 2018 and 2019. */
   private static final byte[] INTEL_ROOT_KEY =
       Hex.decode(
           "0ba9c4c0c0c86193a3fe23d6b02cda10a8bbd4e88e48b4458561a36e705525f5"
-              + "67918edc88e40d860bd0cc4ee26aacc988e505a953558c453f6b0904ae7394");
+              + "67918e2edc88e40d860bd0cc4ee26aacc988e505a953558c453f6b0904ae7394");
+
   private static final byte[] INTEL_QE_VENDOR = Hex.decode("939a7233f79c4ca9940a0db3957f0607");
 
   private final Clock clock;

@@ -8,6 +8,7 @@ import dev.svr2.client.internal.Hex;
 import java.nio.charset.StandardCharsets;
 import java.security.PublicKey;
 import java.util.Arrays;
+import java.util.Locale;
 
 /** Stateless. */
 final class SignedJson {
@@ -46,6 +47,11 @@ final class SignedJson {
     byte[] signature;
     try {
       signature = Hex.decode(digits);
+      // Either case, but one: so that no digit can be written in another way.
+      String lower = Hex.encode(signature);
+      if (!digits.equals(lower) && !digits.equals(lower.toUpperCase(Locale.ROOT))) {
+        throw new IllegalArgumentException("mixed case");
+      }
     } catch (IllegalArgumentException e) {
       throw new EvidenceException(malformed, "its signature is not in hexadecimal digits");
     }
