@@ -35,6 +35,7 @@ import picocli.CommandLine.Spec;
       TokenCommand.class,
       PinBlockCommand.class,
       ImageCommand.class,
+      EvidenceCommand.class,
       DoctorCommand.class,
       CompletionCommand.class
     },
