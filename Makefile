@@ -183,8 +183,14 @@ bench: setup-bench build
 	@$(MAKE) --no-print-directory -C enclave-cpp -j$(JOBS) bench
 	@$(MAKE) --no-print-directory -C jni bench
 	@$(MAKE) --no-print-directory bench-host
+	@$(MAKE) --no-print-directory bench-client
 	@$(MAKE) --no-print-directory bench-failover
 	@$(MAKE) --no-print-directory bench-transitions
+
+# CPU of a client: evidence (needs ../shared/vectors or SVR2_VECTORS) and handshakes.
+.PHONY: bench-client
+bench-client: build
+	@java -Dsvr2.root=$(CURDIR) -cp 'client-java/target/test-classes:client-java/target/classes:host-java/target/lib/*' dev.svr2.client.evidence.ClientBench
 
 .PHONY: bench-host
 bench-host: build

@@ -9,6 +9,7 @@ import java.nio.ByteBuffer;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.security.PublicKey;
 import java.time.Clock;
 import java.time.Instant;
 import java.util.Arrays;
@@ -17,9 +18,9 @@ import java.util.Map;
 
 /**
  * Verifies SGX ECDSA evidence, format of Open Enclave, without asking anyone: the endorsements come
- * with it. What it costs most, certificates and what Intel signed, is remembered by hash until the
- * first of its parts expires; at most {@value #CACHED_PLATFORMS} platforms, about 10 KB each.
- * Thread-safe.
+ * with it. What costs most, certificates, what Intel signed and the quoting enclave's report, is
+ * remembered by hash until the first of its parts expires; at most {@value #CACHED_PLATFORMS}
+ * platforms, about 10 KB each. Thread-safe.
  *
  * <p>Every check is made, in the order of {@link EvidenceRefusal}, before anything in the evidence
  * is believed. Whether the platform's status, the measurement and the group are acceptable is the
@@ -39,14 +40,25 @@ public final class SgxEvidenceVerifier implements EvidenceVerifier {
 
   private static final byte[] INTEL_QE_VENDOR = Hex.decode("939a7233f79c4ca9940a0db3957f0607");
 
+  /** A verified quoting enclave on a verified platform. */
+  private static final class Signer {
+    final PublicKey key;
+    final Collateral collateral;
+
+    Signer(PublicKey key, Collateral collateral) {
+      this.key = key;
+      this.collateral = collateral;
+    }
+  }
+
   private final Clock clock;
   private final byte[] rootKey;
-  private final Map<ByteBuffer, Collateral> cache =
-      new LinkedHashMap<ByteBuffer, Collateral>(16, 0.75f, true) {
+  private final Map<ByteBuffer, Signer> cache =
+      new LinkedHashMap<ByteBuffer, Signer>(16, 0.75f, true) {
         private static final long serialVersionUID = 1;
 
         @Override
-        protected boolean removeEldestEntry(Map.Entry<ByteBuffer, Collateral> eldest) {
+        protected boolean removeEldestEntry(Map.Entry<ByteBuffer, Signer> eldest) {
           return size() > CACHED_PLATFORMS;
         }
       };
@@ -97,7 +109,56 @@ public final class SgxEvidenceVerifier implements EvidenceVerifier {
     if (!Arrays.equals(quote.vendor, INTEL_QE_VENDOR)) {
       throw new EvidenceException(EvidenceRefusal.QE_VENDOR);
     }
-    Collateral collateral = collateral(quote.certificates, endorsement);
+    Signer signer = signer(quote, endorsement);
+    if (!P256.verify(signer.key, quote.signedBytes, quote.signature)) {
+      throw new EvidenceException(EvidenceRefusal.QUOTE_SIGNATURE);
+    }
+    // A hash of anything is never all zero: report data that nobody set binds nothing.
+    if (!quote.report.binds(sha256(quote.claims)) || quote.report.binds(new byte[32])) {
+      throw new EvidenceException(EvidenceRefusal.CLAIMS_HASH);
+    }
+    return signer.collateral;
+  }
+
+  /** Who signed the quote, out of memory or verified now. */
+  private Signer signer(SgxQuote quote, byte[] endorsement) throws EvidenceException {
+    Instant now = clock.instant();
+    ByteBuffer name =
+        ByteBuffer.wrap(
+            sha256(
+                sha256(quote.certificates),
+                sha256(endorsement),
+                sha256(quote.qeAuthenticationData),
+                quote.attestationKey,
+                quote.qeReport.bytes,
+                quote.qeReportSignature));
+    synchronized (cache) {
+      Signer known = cache.get(name);
+      if (known != null && known.collateral.validity.holds(now)) {
+        return known;
+      }
+    }
+    // Outside the lock: two threads that meet the same platform at once both verify it.
+    Signer fresh = verifySigner(quote, endorsement, now);
+    synchronized (cache) {
+      cache.put(name, fresh);
+    }
+    return fresh;
+  }
+
+  private Signer verifySigner(SgxQuote quote, byte[] endorsement, Instant now)
+      throws EvidenceException {
+    byte[] chain = quote.certificates;
+    if (chain.length == 0 || chain[chain.length - 1] != 0) {
+      throw new EvidenceException(
+          EvidenceRefusal.CERTIFICATES, "the platform's certificate chain does not end in NUL");
+    }
+    Collateral collateral =
+        Collateral.verify(
+            Arrays.copyOf(chain, chain.length - 1),
+            SgxEndorsements.parse(endorsement),
+            rootKey,
+            now);
     if (!P256.verify(collateral.platformKey, quote.qeReport.bytes, quote.qeReportSignature)) {
       throw new EvidenceException(EvidenceRefusal.QE_REPORT_SIGNATURE);
     }
@@ -105,49 +166,11 @@ public final class SgxEvidenceVerifier implements EvidenceVerifier {
     if (!quote.qeReport.binds(sha256(quote.attestationKey, quote.qeAuthenticationData))) {
       throw new EvidenceException(EvidenceRefusal.ATTESTATION_KEY);
     }
-    checkSignature(quote);
-    // A hash of anything is never all zero: report data that nobody set binds nothing.
-    if (!quote.report.binds(sha256(quote.claims)) || quote.report.binds(new byte[32])) {
-      throw new EvidenceException(EvidenceRefusal.CLAIMS_HASH);
-    }
-    return collateral;
-  }
-
-  private static void checkSignature(SgxQuote quote) throws EvidenceException {
     try {
-      if (P256.verify(P256.publicKey(quote.attestationKey), quote.signedBytes, quote.signature)) {
-        return;
-      }
+      return new Signer(P256.publicKey(quote.attestationKey), collateral);
     } catch (GeneralSecurityException e) {
       throw new EvidenceException(EvidenceRefusal.ATTESTATION_KEY, "not a key of P-256");
     }
-    throw new EvidenceException(EvidenceRefusal.QUOTE_SIGNATURE);
-  }
-
-  private Collateral collateral(byte[] pckChain, byte[] endorsement) throws EvidenceException {
-    if (pckChain.length == 0 || pckChain[pckChain.length - 1] != 0) {
-      throw new EvidenceException(
-          EvidenceRefusal.CERTIFICATES, "the platform's certificate chain does not end in NUL");
-    }
-    Instant now = clock.instant();
-    ByteBuffer key = ByteBuffer.wrap(sha256(sha256(pckChain), sha256(endorsement)));
-    synchronized (cache) {
-      Collateral known = cache.get(key);
-      if (known != null && known.validity.holds(now)) {
-        return known;
-      }
-    }
-    // Outside the lock: two threads that meet the same collateral at once both verify it.
-    Collateral fresh =
-        Collateral.verify(
-            Arrays.copyOf(pckChain, pckChain.length - 1),
-            SgxEndorsements.parse(endorsement),
-            rootKey,
-            now);
-    synchronized (cache) {
-      cache.put(key, fresh);
-    }
-    return fresh;
   }
 
   private static byte[] sha256(byte[]... parts) {
