@@ -26,7 +26,7 @@ MVN_ARGS ?=
 
 BUILD_PACKAGES := g++ make pkg-config dpkg-dev protobuf-compiler libprotobuf-dev libsodium-dev libssl-dev openssl \
   openjdk-17-jdk-headless maven $(if $(shell command -v npm),,npm)
-TEST_PACKAGES := libgtest-dev libgmock-dev nlohmann-json3-dev clang clang-format libclang-rt-14-dev argon2
+TEST_PACKAGES := libgtest-dev libgmock-dev nlohmann-json3-dev clang clang-format libclang-rt-14-dev argon2 redis-server dnsmasq-base prometheus
 BENCH_PACKAGES := libbenchmark-dev python3
 
 .PHONY: help setup setup-test setup-bench build enclave enclave-oe native java run test test-fast test-slow lint format bench clean \

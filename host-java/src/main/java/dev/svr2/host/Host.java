@@ -11,19 +11,26 @@ import dev.svr2.enclave.SignedImage;
 import dev.svr2.host.auth.Authenticator;
 import dev.svr2.host.config.HostConfig;
 import dev.svr2.host.config.HostPort;
+import dev.svr2.host.control.ControlAccess;
 import dev.svr2.host.control.ControlPlane;
 import dev.svr2.host.control.Operations;
 import dev.svr2.host.doctor.Finding;
 import dev.svr2.host.doctor.Sizing;
 import dev.svr2.host.enclave.EnclaveRuntime;
+import dev.svr2.host.limit.RateLimiter;
 import dev.svr2.host.log.Logs;
 import dev.svr2.host.metrics.HostMetrics;
+import dev.svr2.host.peer.DnsDirectory;
+import dev.svr2.host.peer.PeerDirectory;
 import dev.svr2.host.peer.PeerPlane;
+import dev.svr2.host.peer.RedisDirectory;
 import dev.svr2.host.peer.StaticDirectory;
+import dev.svr2.host.redis.Redis;
 import dev.svr2.host.session.ClientPlane;
 import dev.svr2.host.tls.TlsIdentities;
 import dev.svr2.host.tls.TlsIdentity;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.Map;
@@ -47,14 +54,21 @@ public final class Host implements AutoCloseable {
   /** Part of it for each plane to end. */
   private static final int PLANE_FRACTION = 16;
 
+  private static final long HEALTH_MS = 1_000;
+
   private final HostConfig config;
   private final HostMetrics metrics = new HostMetrics();
   private final TlsIdentities certificates;
+  private final Optional<Redis> redis;
   private final EnclaveKeeper keeper;
-  private final PeerPlane peers;
+
+  /** Not final: the directory asks for its address while it is made. */
+  private volatile PeerPlane peers;
+
   private final ClientPlane clients;
   private final ControlPlane control;
   private final Joiner joiner;
+  private final Optional<Founder> founder;
   private final Operations operations;
   private volatile boolean closing;
 
@@ -66,33 +80,55 @@ public final class Host implements AutoCloseable {
     certificates = new TlsIdentities(config.tlsReload(), metrics, clock);
     Optional<TlsIdentity> clientTls = certificates.load("client", config.client().tls());
     Optional<TlsIdentity> peerTls = certificates.load("peer", config.peer().tls());
+    redis =
+        config.redis().isEmpty()
+            ? Optional.empty()
+            : Optional.of(new Redis(config.redis().get(), System::nanoTime));
     keeper =
         new EnclaveKeeper(
             () -> EnclaveRuntime.start(config, loader, metrics, clock), metrics, new Planes());
-    EnclaveRuntime runtime = keeper.start();
+    EnclaveRuntime runtime;
+    try {
+      runtime = keeper.start();
+    } catch (EnclaveException | RuntimeException e) {
+      redis.ifPresent(Redis::close);
+      throw e;
+    }
     try {
       HostConfig.Auth auth = config.auth();
       Authenticator authenticator = new Authenticator(auth.secrets(), auth.validity(), clock);
+      RateLimiter limiter =
+          RateLimiter.of(config.client().rate(), redis, authenticator::pseudonym, metrics);
       clients =
-          new ClientPlane(config.client(), clientTls, authenticator, metrics, System::nanoTime);
-      peers =
-          new PeerPlane(
-              config.peer(),
-              peerTls,
-              new StaticDirectory(config.peer().addresses()),
-              metrics.peers);
+          new ClientPlane(
+              config.client(), clientTls, limiter, authenticator, metrics, System::nanoTime);
+      PeerDirectory directory = directory();
+      peers = new PeerPlane(config.peer(), peerTls, directory, metrics.peers);
       joiner = new Joiner(keeper::current, peers::sources, config.joinOnStart());
       HostStatus status = new HostStatus(config, keeper, joiner, this::addresses, () -> closing);
       operations = new HostOperations(keeper, joiner, peers, metrics, status::describe);
-      control = new ControlPlane(operations, logs);
+      Optional<Path> tokenFile = config.control().tokenFile();
+      control =
+          new ControlPlane(
+              operations,
+              logs,
+              tokenFile.isPresent() ? token(tokenFile.get()) : ControlAccess.open(),
+              certificates.load("control", config.control().tls()),
+              metrics.registry());
       clients.attach(runtime);
       peers.attach(runtime);
       listen();
       certificates.watch();
+      runtime.every(HEALTH_MS, this::tellHealth);
       joiner.start();
       keeper.watch();
+      founder =
+          config.claimOnStart()
+              ? Optional.of(new Founder((RedisDirectory) directory, keeper::current, operations))
+              : Optional.empty();
     } catch (IOException | RuntimeException e) {
       keeper.close();
+      redis.ifPresent(Redis::close);
       throw e;
     }
   }
@@ -104,6 +140,7 @@ public final class Host implements AutoCloseable {
       clients.attach(runtime);
       peers.attach(runtime);
       joiner.onStarted();
+      runtime.every(HEALTH_MS, Host.this::tellHealth);
     }
 
     @Override
@@ -135,6 +172,15 @@ public final class Host implements AutoCloseable {
       HostConfig config, Logs logs, EnclaveRuntime.Loader loader, InstantSource clock)
       throws EnclaveException, IOException {
     return new Host(config, logs, loader, clock);
+  }
+
+  /** What gRPC's health service says is what readiness says, a second late at most. */
+  private void tellHealth() {
+    var unused =
+        operations
+            .status()
+            .whenComplete(
+                (status, failure) -> clients.setServing(failure == null && status.getReady()));
   }
 
   private void warnWhatIsNotProtected() {
@@ -176,10 +222,19 @@ public final class Host implements AutoCloseable {
       throw new IOException(cannotListen("client.listen", config.client().listen(), e), e);
     }
     try {
-      control.start(config.controlListen());
+      control.start(config.control().listen());
     } catch (IOException e) {
       closePlanes();
-      throw new IOException(cannotListen("control.listen", config.controlListen(), e), e);
+      throw new IOException(cannotListen("control.listen", config.control().listen(), e), e);
+    }
+    if (config.control().httpListen().isPresent()) {
+      HostPort listen = config.control().httpListen().get();
+      try {
+        control.startHttp(listen);
+      } catch (IOException e) {
+        closePlanes();
+        throw new IOException(cannotListen("control.http_listen", listen, e), e);
+      }
     }
     try {
       peers.start();
@@ -192,7 +247,7 @@ public final class Host implements AutoCloseable {
         "clients connect to {}{}, operators to {}, {}; replica {}",
         clientAddress(),
         webSocketAddress().map(at -> " and, by WebSocket, to " + at).orElse(""),
-        controlAddress(),
+        controlAddress() + controlHttpAddress().map(at -> " and http(s)://" + at + "/").orElse(""),
         peers.address().map(at -> "peers to " + at).orElse("peers cannot connect"),
         keeper.current().peerIdHex());
   }
@@ -201,6 +256,33 @@ public final class Host implements AutoCloseable {
     Throwable cause = e.getCause() == null ? e : e.getCause();
     return "cannot listen on %s (%s): %s; choose another address or end what uses it"
         .formatted(address, key, cause.getMessage());
+  }
+
+  private PeerDirectory directory() {
+    HostConfig.Directory settings = config.peer().directory();
+    return switch (settings.kind()) {
+      case STATIC -> new StaticDirectory(config.peer().addresses());
+      case DNS ->
+          new DnsDirectory(settings.dns().orElseThrow(), settings.dnsServer(), settings.refresh());
+      case REDIS ->
+          new RedisDirectory(
+              redis.orElseThrow(), settings.group(), this::advertised, settings.refresh());
+    };
+  }
+
+  /** Empty until it listens, and where others cannot connect. */
+  private Optional<HostPort> advertised() {
+    Optional<HostPort> said = config.peer().directory().advertise();
+    PeerPlane plane = peers;
+    return said.isPresent() || plane == null ? said : plane.address();
+  }
+
+  private static ControlAccess token(Path file) throws IOException {
+    try {
+      return ControlAccess.ofFile(file);
+    } catch (IOException e) {
+      throw new IOException("control.token_file: " + e.getMessage(), e);
+    }
   }
 
   /** Where clients connect, with the port that was taken. */
@@ -216,6 +298,11 @@ public final class Host implements AutoCloseable {
   /** Where operators connect, with the port that was taken. */
   public HostPort controlAddress() {
     return HostPort.of(control.address());
+  }
+
+  /** Where the control plane is served over HTTP, with the port that was taken. */
+  public Optional<HostPort> controlHttpAddress() {
+    return control.httpAddress().map(HostPort::of);
   }
 
   /** Where other hosts connect, with the port that was taken; empty when they cannot. */
@@ -270,6 +357,7 @@ public final class Host implements AutoCloseable {
     }
     closing = true;
     keeper.leave();
+    founder.ifPresent(Founder::close);
     joiner.close();
     LOG.info("shutting down: not ready any more");
     clients.drain();
@@ -279,6 +367,7 @@ public final class Host implements AutoCloseable {
     closePlanes();
     keeper.close();
     certificates.close();
+    redis.ifPresent(Redis::close);
     metrics.close();
     LOG.info("shut down");
   }

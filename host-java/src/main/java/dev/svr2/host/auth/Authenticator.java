@@ -93,13 +93,26 @@ public final class Authenticator {
     return Optional.of(HexFormat.of().parseHex(user));
   }
 
+  /**
+   * A name of a user for places outside this process: the same on every host with the same secrets,
+   * and of no use to whoever does not know them. It changes when the first secret does.
+   *
+   * @return 32 bytes
+   */
+  public byte[] pseudonym(byte[] backupId) {
+    return hmac(secrets.keys().get(0), "pseudonym:" + HexFormat.of().formatHex(backupId));
+  }
+
   /** The first 10 bytes of HMAC-SHA256(key, "user:time"). */
   private static byte[] mac(byte[] key, String user, String time) {
+    return Arrays.copyOf(hmac(key, user + ":" + time), MAC_HEX_CHARS / 2);
+  }
+
+  private static byte[] hmac(byte[] key, String text) {
     try {
       Mac hmac = Mac.getInstance("HmacSHA256");
       hmac.init(new SecretKeySpec(key, "HmacSHA256"));
-      byte[] text = (user + ":" + time).getBytes(StandardCharsets.UTF_8);
-      return Arrays.copyOf(hmac.doFinal(text), MAC_HEX_CHARS / 2);
+      return hmac.doFinal(text.getBytes(StandardCharsets.UTF_8));
     } catch (GeneralSecurityException e) {
       throw new IllegalStateException("every JDK has HmacSHA256", e);
     }

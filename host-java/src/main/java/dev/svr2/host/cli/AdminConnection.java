@@ -1,23 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What all admin commands share: the connection to a host's control address, what its failures
-// mean,
-// and how answers are printed.
+// mean, and how answers are printed.
 package dev.svr2.host.cli;
 
+import dev.svr2.host.auth.AuthSecrets;
 import dev.svr2.host.cli.client.ExitCode;
 import dev.svr2.host.config.HostPort;
 import dev.svr2.proto.ControlServiceGrpc;
+import io.grpc.ChannelCredentials;
+import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
+import io.grpc.TlsChannelCredentials;
 import io.grpc.netty.NettyChannelBuilder;
 import io.grpc.protobuf.StatusProto;
+import io.grpc.stub.MetadataUtils;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.net.ConnectException;
 import java.net.NoRouteToHostException;
 import java.net.UnknownHostException;
 import java.nio.channels.UnresolvedAddressException;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -31,6 +38,8 @@ import picocli.CommandLine.Spec;
 /** One control address; each call opens a connection and closes it. */
 abstract class AdminConnection {
   private static final int TIMEOUT_SECONDS = 15;
+  private static final Metadata.Key<String> AUTHORIZATION =
+      Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
   private static final int MAX_ANSWER_BYTES = 16 << 20;
 
   /** Failures after which nothing can have been sent. */
@@ -54,6 +63,67 @@ abstract class AdminConnection {
   @Option(names = "--json", scope = ScopeType.INHERIT, description = Json.OPTION)
   boolean json;
 
+  @Option(
+      names = "--token-file",
+      scope = ScopeType.INHERIT,
+      paramLabel = "FILE",
+      description = "The host's control.token_file, or a copy.")
+  private Path tokenFile;
+
+  @Option(
+      names = "--tls-ca",
+      scope = ScopeType.INHERIT,
+      paramLabel = "FILE",
+      description = "Connect with TLS, to a certificate signed by one of these (PEM).")
+  private Path tlsAuthorities;
+
+  @Option(
+      names = "--tls-certificate",
+      scope = ScopeType.INHERIT,
+      paramLabel = "FILE",
+      description = "The certificate (PEM) to show, where the host asks operators for one.")
+  private Path tlsCertificate;
+
+  @Option(
+      names = "--tls-key",
+      scope = ScopeType.INHERIT,
+      paramLabel = "FILE",
+      description = "Its private key (PEM, PKCS #8).")
+  private Path tlsKey;
+
+  private ChannelCredentials credentials() throws CommandException {
+    boolean shows = tlsCertificate != null || tlsKey != null;
+    if (tlsAuthorities == null && !shows) {
+      return InsecureChannelCredentials.create();
+    }
+    if (tlsAuthorities == null || (tlsCertificate == null) != (tlsKey == null)) {
+      throw new CommandException(
+          ExitCode.USAGE, "--tls-certificate and --tls-key go together, and with --tls-ca");
+    }
+    try {
+      TlsChannelCredentials.Builder builder =
+          TlsChannelCredentials.newBuilder().trustManager(tlsAuthorities.toFile());
+      if (shows) {
+        builder.keyManager(tlsCertificate.toFile(), tlsKey.toFile());
+      }
+      return builder.build();
+    } catch (IOException e) {
+      throw new CommandException(ExitCode.USAGE, "cannot read " + e.getMessage(), e);
+    }
+  }
+
+  private Metadata headers() throws CommandException {
+    Metadata headers = new Metadata();
+    if (tokenFile != null) {
+      try {
+        headers.put(AUTHORIZATION, "Bearer " + AuthSecrets.readText(tokenFile));
+      } catch (IOException e) {
+        throw new CommandException(ExitCode.USAGE, "--token-file: " + e.getMessage(), e);
+      }
+    }
+    return headers;
+  }
+
   /** Runs one command of the service, and gives every failure its words and its exit code. */
   <T> T call(Function<ControlServiceGrpc.ControlServiceBlockingStub, T> command)
       throws CommandException {
@@ -64,14 +134,15 @@ abstract class AdminConnection {
       throw new CommandException(
           ExitCode.USAGE, "--control '" + control + "' is not HOST:PORT: " + e.getMessage(), e);
     }
+    Metadata headers = headers();
     ManagedChannel channel =
-        NettyChannelBuilder.forAddress(address.toSocketAddress())
-            .usePlaintext()
+        NettyChannelBuilder.forAddress(address.host(), address.port(), credentials())
             .maxInboundMessageSize(MAX_ANSWER_BYTES)
             .build();
     try {
       return command.apply(
           ControlServiceGrpc.newBlockingStub(channel)
+              .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(headers))
               .withDeadlineAfter(TIMEOUT_SECONDS, TimeUnit.SECONDS));
     } catch (StatusRuntimeException e) {
       throw failure(address, e);
@@ -89,6 +160,7 @@ abstract class AdminConnection {
       case RESOURCE_EXHAUSTED -> new CommandException(ExitCode.NOT_APPLIED, text, e);
       case DEADLINE_EXCEEDED ->
           new CommandException(ExitCode.UNKNOWN, "no answer in time; it may have been done", e);
+      case UNAUTHENTICATED -> new CommandException(ExitCode.CREDENTIALS, text, e);
       case INVALID_ARGUMENT -> new CommandException(ExitCode.USAGE, text, e);
       default -> new CommandException(ExitCode.FAILED, text, e);
     };

@@ -5,6 +5,7 @@ package dev.svr2.host.cli;
 
 import dev.svr2.enclave.EnclaveException;
 import dev.svr2.host.Version;
+import dev.svr2.host.cli.client.BenchCommand;
 import dev.svr2.host.cli.client.ClientCommand;
 import dev.svr2.host.cli.client.ExitCode;
 import dev.svr2.host.cli.client.PinBlockCommand;
@@ -36,6 +37,8 @@ import picocli.CommandLine.Spec;
       PinBlockCommand.class,
       ImageCommand.class,
       EvidenceCommand.class,
+      BenchCommand.class,
+      HealthCommand.class,
       DoctorCommand.class,
       CompletionCommand.class
     },

@@ -7,7 +7,6 @@ package dev.svr2.host.config;
 import com.google.common.base.Splitter;
 import dev.svr2.enclave.Platform;
 import dev.svr2.host.auth.AuthSecrets;
-import dev.svr2.host.tls.TlsFiles;
 import dev.svr2.proto.EnclaveConfig;
 import dev.svr2.proto.LogLevel;
 import dev.svr2.proto.RaftGroupConfig;
@@ -160,14 +159,9 @@ public final class ConfigLoader {
     }
     checkTicks();
     checkPeers();
-    if (good(Keys.CONTROL_LISTEN) && !get(Keys.CONTROL_LISTEN).isLoopback()) {
-      problem(
-          line(Keys.CONTROL_LISTEN),
-          "control.listen: %s is not a loopback address; nothing authenticates operators yet, so use"
-                  .formatted(get(Keys.CONTROL_LISTEN))
-              + " 127.0.0.1, [::1] or localhost and reach it through a tunnel");
-    }
+    checkControl();
     checkTls();
+    checkRedis();
     checkAddresses();
     if (good(Keys.LOG_LEVELS)) {
       logLevels();
@@ -208,14 +202,110 @@ public final class ConfigLoader {
           "peer.reconnect_max_ms (%d) is less than peer.reconnect_min_ms (%d)"
               .formatted(get(Keys.PEER_RECONNECT_MAX_MS), get(Keys.PEER_RECONNECT_MIN_MS)));
     }
-    if (good(Keys.ON_START, Keys.PEER_STATIC, Keys.PEER_LISTEN)
-        && get(Keys.ON_START) == Keys.OnStart.JOIN
+    if (good(Keys.ON_START, Keys.PEER_DIRECTORY, Keys.PEER_STATIC, Keys.PEER_LISTEN)
+        && get(Keys.ON_START) != Keys.OnStart.WAIT
+        && get(Keys.PEER_DIRECTORY) == HostConfig.Directory.Kind.STATIC
         && get(Keys.PEER_STATIC).isEmpty()
         && get(Keys.PEER_LISTEN).isEmpty()) {
       problem(
           line(Keys.ON_START),
           "group.on_start is join, but this host finds no other: give peer.static, or peer.listen");
     }
+    checkDirectory();
+  }
+
+  private void checkDirectory() {
+    if (!good(
+        Keys.PEER_DIRECTORY,
+        Keys.PEER_DNS,
+        Keys.PEER_LISTEN,
+        Keys.PEER_ADVERTISE,
+        Keys.PEER_REDIS_GROUP,
+        Keys.REDIS_ADDRESS,
+        Keys.ON_START)) {
+      return;
+    }
+    HostConfig.Directory.Kind kind = get(Keys.PEER_DIRECTORY);
+    if (kind == HostConfig.Directory.Kind.DNS) {
+      try {
+        DnsName unused = DnsName.parse(get(Keys.PEER_DNS));
+      } catch (IllegalArgumentException e) {
+        problem(
+            line(Keys.PEER_DNS),
+            "peer.dns must be NAME:PORT or _SERVICE._tcp.NAME: " + e.getMessage());
+      }
+    }
+    boolean redis = kind == HostConfig.Directory.Kind.REDIS;
+    if (redis && get(Keys.REDIS_ADDRESS).isEmpty()) {
+      problem(line(Keys.PEER_DIRECTORY), "peer.directory is redis, but redis.address is not given");
+    }
+    if (redis && !get(Keys.PEER_REDIS_GROUP).matches("[A-Za-z0-9_-]{1,64}")) {
+      problem(
+          line(Keys.PEER_REDIS_GROUP), "peer.redis_group must be 1 to 64 letters, digits, - and _");
+    }
+    boolean unclear =
+        get(Keys.PEER_ADVERTISE).isEmpty()
+            && get(Keys.PEER_LISTEN)
+                .map(at -> at.toSocketAddress().getAddress().isAnyLocalAddress())
+                .orElse(false);
+    if (redis && unclear) {
+      problem(
+          line(Keys.PEER_DIRECTORY),
+          "peer.listen is no address that others can use; give peer.advertise for Redis");
+    }
+    if (get(Keys.ON_START) == Keys.OnStart.CLAIM && !redis) {
+      problem(line(Keys.ON_START), "group.on_start is claim, which needs peer.directory: redis");
+    }
+  }
+
+  private void checkControl() {
+    if (!good(
+        Keys.CONTROL_LISTEN,
+        Keys.CONTROL_HTTP_LISTEN,
+        Keys.CONTROL_TOKEN_FILE,
+        Keys.CONTROL_TLS_CERTIFICATES,
+        Keys.CONTROL_TLS_AUTHORITIES)) {
+      return;
+    }
+    boolean tls = !get(Keys.CONTROL_TLS_CERTIFICATES).isBlank();
+    boolean token = !get(Keys.CONTROL_TOKEN_FILE).isBlank();
+    boolean authorities = !get(Keys.CONTROL_TLS_AUTHORITIES).isBlank();
+    HostPort listen = get(Keys.CONTROL_LISTEN);
+    if (!listen.isLoopback() && !(tls && (token || authorities))) {
+      problem(
+          line(Keys.CONTROL_LISTEN),
+          "control.listen: %s is not a loopback address; beyond loopback operators are known by control.tls"
+                  .formatted(listen)
+              + " with control.token_file or control.tls.ca_file: give these, or use 127.0.0.1, [::1] or"
+              + " localhost");
+    }
+    boolean httpBeyond = get(Keys.CONTROL_HTTP_LISTEN).map(at -> !at.isLoopback()).orElse(false);
+    if (httpBeyond && token && !tls) {
+      problem(
+          line(Keys.CONTROL_HTTP_LISTEN),
+          "control.http_listen: beyond loopback the token would travel in clear; give control.tls, or leave"
+              + " control.token_file out, and only health is served");
+    }
+    checkTogether(Keys.CONTROL_TLS_CERTIFICATES, Keys.CONTROL_TLS_KEY);
+    if (authorities && !tls) {
+      problem(
+          line(Keys.CONTROL_TLS_AUTHORITIES),
+          "control.tls.ca_file is given, but not control.tls.certificate_file");
+    }
+  }
+
+  private void checkRedis() {
+    if (good(Keys.RATE_STORE, Keys.REDIS_ADDRESS)
+        && get(Keys.RATE_STORE) == RateSettings.Store.REDIS
+        && get(Keys.REDIS_ADDRESS).isEmpty()) {
+      problem(line(Keys.RATE_STORE), "client.rate.store is redis, but redis.address is not given");
+    }
+  }
+
+  /** Empty when the key names none. */
+  private Optional<Path> file(Key<String> key) {
+    String path = get(key);
+    return path.isBlank() ? Optional.empty() : Optional.of(directory.resolve(path).normalize());
   }
 
   private void checkTls() {
@@ -271,6 +361,10 @@ public final class ConfigLoader {
     }
     if (good(Keys.CONTROL_LISTEN)) {
       taken.add(Map.entry(Keys.CONTROL_LISTEN, get(Keys.CONTROL_LISTEN)));
+    }
+    if (good(Keys.CONTROL_HTTP_LISTEN)) {
+      get(Keys.CONTROL_HTTP_LISTEN)
+          .ifPresent(listen -> taken.add(Map.entry(Keys.CONTROL_HTTP_LISTEN, listen)));
     }
     for (int i = 1; i < taken.size(); i++) {
       for (Map.Entry<Key<?>, HostPort> earlier : taken.subList(0, i)) {
@@ -349,7 +443,8 @@ public final class ConfigLoader {
         directory.resolve(get(Keys.IMAGE_PATH)).normalize(),
         get(Keys.IMAGE_DEBUG),
         enclaveConfig(),
-        get(Keys.ON_START) == Keys.OnStart.JOIN,
+        get(Keys.ON_START) != Keys.OnStart.WAIT,
+        get(Keys.ON_START) == Keys.OnStart.CLAIM,
         new HostConfig.RuntimeSettings(
             Duration.ofMillis(get(Keys.TICK_INTERVAL_MS)),
             intOf(Keys.ENCLAVE_THREADS),
@@ -361,20 +456,48 @@ public final class ConfigLoader {
             get(Keys.CLIENT_LISTEN),
             get(Keys.CLIENT_WEBSOCKET_LISTEN),
             tls(Keys.CLIENT_TLS_CERTIFICATES, Keys.CLIENT_TLS_KEY, Optional.empty()),
+            new RateSettings(
+                get(Keys.RATE_STORE),
+                intOf(Keys.RATE_BURST),
+                intOf(Keys.RATE_PER_MINUTE),
+                get(Keys.RATE_ON_FAILURE) == Keys.OnFailure.REFUSE),
             intOf(Keys.ITEM_MAX_BYTES),
             Duration.ofSeconds(get(Keys.SESSION_IDLE_SECONDS)),
             intOf(Keys.MAX_SESSIONS),
             get(Keys.OUTBOUND_MAX_BYTES)),
         peerConfig(),
         new HostConfig.Auth(secrets, Duration.ofDays(get(Keys.AUTH_VALIDITY_DAYS))),
-        get(Keys.CONTROL_LISTEN),
+        new HostConfig.Control(
+            get(Keys.CONTROL_LISTEN),
+            get(Keys.CONTROL_HTTP_LISTEN),
+            tls(
+                Keys.CONTROL_TLS_CERTIFICATES,
+                Keys.CONTROL_TLS_KEY,
+                get(Keys.CONTROL_TLS_AUTHORITIES).isBlank()
+                    ? Optional.empty()
+                    : Optional.of(Keys.CONTROL_TLS_AUTHORITIES)),
+            file(Keys.CONTROL_TOKEN_FILE)),
         Duration.ofSeconds(get(Keys.TLS_RELOAD_SECONDS)),
+        get(Keys.REDIS_ADDRESS)
+            .map(
+                address ->
+                    new RedisSettings(
+                        address, file(Keys.REDIS_PASSWORD_FILE), get(Keys.REDIS_TLS))),
         new HostConfig.Log(get(Keys.LOG_LEVEL).name(), logLevels(), get(Keys.LOG_FORMAT)));
   }
 
   private HostConfig.Peer peerConfig() {
     return new HostConfig.Peer(
         get(Keys.PEER_LISTEN),
+        new HostConfig.Directory(
+            get(Keys.PEER_DIRECTORY),
+            get(Keys.PEER_DIRECTORY) == HostConfig.Directory.Kind.DNS
+                ? Optional.of(DnsName.parse(get(Keys.PEER_DNS)))
+                : Optional.empty(),
+            get(Keys.PEER_DNS_SERVER),
+            get(Keys.PEER_REDIS_GROUP),
+            get(Keys.PEER_ADVERTISE),
+            Duration.ofSeconds(get(Keys.PEER_REFRESH_SECONDS))),
         tls(Keys.PEER_TLS_CERTIFICATES, Keys.PEER_TLS_KEY, Optional.of(Keys.PEER_TLS_AUTHORITIES)),
         get(Keys.PEER_STATIC),
         intOf(Keys.PEER_OUTBOUND_MAX_ITEMS),

@@ -6,7 +6,6 @@ package dev.svr2.host.config;
 
 import dev.svr2.enclave.Platform;
 import dev.svr2.host.auth.AuthSecrets;
-import dev.svr2.host.tls.TlsFiles;
 import dev.svr2.proto.EnclaveConfig;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -20,6 +19,7 @@ import java.util.Optional;
  * @param enclave as given to the enclave, group values included
  * @param tlsReload between two looks at the files of certificates and keys
  * @param joinOnStart joins the group of the peers that it finds; false: waits for an order
+ * @param claimOnStart founds the group first, if nobody has claimed to
  */
 public record HostConfig(
     Platform platform,
@@ -28,12 +28,14 @@ public record HostConfig(
     boolean imageDebug,
     EnclaveConfig enclave,
     boolean joinOnStart,
+    boolean claimOnStart,
     RuntimeSettings runtime,
     Client client,
     Peer peer,
     Auth auth,
-    HostPort controlListen,
+    Control control,
     Duration tlsReload,
+    Optional<RedisSettings> redis,
     Log log) {
 
   /**
@@ -59,10 +61,45 @@ public record HostConfig(
       HostPort listen,
       Optional<HostPort> webSocketListen,
       Optional<TlsFiles> tls,
+      RateSettings rate,
       int itemMaxBytes,
       Duration sessionIdle,
       int maxSessions,
       long outboundMaxBytes) {}
+
+  /**
+   * Where other hosts are found.
+   *
+   * @param dns where the kind is DNS
+   * @param dnsServer empty for the machine's
+   * @param group under which name of Redis
+   * @param advertise where others reach this host; empty where it is the address it listens on
+   */
+  public record Directory(
+      Kind kind,
+      Optional<DnsName> dns,
+      Optional<HostPort> dnsServer,
+      String group,
+      Optional<HostPort> advertise,
+      Duration refresh) {
+    /** Who is asked. */
+    public enum Kind {
+      STATIC,
+      DNS,
+      REDIS
+    }
+
+    /** The configuration's own list. */
+    public static Directory ofList() {
+      return new Directory(
+          Kind.STATIC,
+          Optional.empty(),
+          Optional.empty(),
+          "",
+          Optional.empty(),
+          Duration.ofSeconds(5));
+    }
+  }
 
   /**
    * The peer plane.
@@ -75,6 +112,7 @@ public record HostConfig(
    */
   public record Peer(
       Optional<HostPort> listen,
+      Directory directory,
       Optional<TlsFiles> tls,
       List<HostPort> addresses,
       int outboundMaxItems,
@@ -88,6 +126,19 @@ public record HostConfig(
       addresses = List.copyOf(addresses);
     }
   }
+
+  /**
+   * The control plane.
+   *
+   * @param httpListen empty where only gRPC is served
+   * @param tls with authorities where operators show certificates; empty: in clear
+   * @param tokenFile empty where no token is asked for
+   */
+  public record Control(
+      HostPort listen,
+      Optional<HostPort> httpListen,
+      Optional<TlsFiles> tls,
+      Optional<Path> tokenFile) {}
 
   /** Client credentials. */
   public record Auth(AuthSecrets secrets, Duration validity) {}

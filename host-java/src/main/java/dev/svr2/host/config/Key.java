@@ -145,6 +145,25 @@ record Key<T>(String path, String type, String defaultText, String doc, Parser<T
         text -> text.isBlank() ? Optional.empty() : Optional.of(key.parser().parse(text)));
   }
 
+  /** An address to connect to, or none, which is the default. */
+  static Key<Optional<HostPort>> targetOrNone(String path, String doc) {
+    return new Key<>(
+        path,
+        "HOST:PORT; empty for none",
+        "",
+        doc,
+        text -> {
+          if (text.isBlank()) {
+            return Optional.empty();
+          }
+          try {
+            return Optional.of(HostPort.parseTarget(text.strip()));
+          } catch (IllegalArgumentException e) {
+            throw new BadValue(quoted(text) + " is not HOST:PORT: " + e.getMessage());
+          }
+        });
+  }
+
   /** Addresses to connect to; none is the default. */
   static Key<List<HostPort>> targets(String path, String doc) {
     return new Key<>(path, "HOST:PORT, several separated by commas", "", doc, Key::parseTargets);

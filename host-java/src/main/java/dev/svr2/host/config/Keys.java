@@ -32,7 +32,14 @@ final class Keys {
   /** What a host does about a group when it starts. */
   enum OnStart {
     WAIT,
-    JOIN
+    JOIN,
+    CLAIM
+  }
+
+  /** What a limit that cannot be asked means. */
+  enum OnFailure {
+    ALLOW,
+    REFUSE
   }
 
   private static final long MAX_TICKS = 1_000_000;
@@ -112,7 +119,9 @@ final class Keys {
           OnStart.class,
           "wait",
           "`wait`: belongs to no group until 'svr2 admin join' or 'create-group' is ordered. `join`: joins the"
-              + " group of the peers that it finds, asking until it is a member; it never creates one.");
+              + " group of the peers that it finds, asking until it is a member; it never creates one. `claim`"
+              + " (with `peer.directory: redis`): the first host ever to claim it in Redis founds the group, all"
+              + " others join. The claim stays for good, so that no second group comes to be.");
 
   static final Key<EnclaveLevel> ENCLAVE_LOG_LEVEL =
       Key.choice(
@@ -280,6 +289,33 @@ final class Keys {
           PATH,
           "",
           "Its private key: PEM, PKCS #8, not encrypted. Both files, or neither.");
+  static final Key<RateSettings.Store> RATE_STORE =
+      Key.choice(
+          "client.rate.store",
+          RateSettings.Store.class,
+          "none",
+          "Limits how often one user may begin a session or delete. `none`: no limit (guesses are counted in the"
+              + " enclave whatever stands here). `memory`: each host counts for itself. `redis`: all hosts"
+              + " count together.");
+  static final Key<Long> RATE_BURST =
+      Key.integer(
+          "client.rate.burst", "20", 1, 1_000_000, "calls", "So many calls of one user at once.");
+  static final Key<Long> RATE_PER_MINUTE =
+      Key.integer(
+          "client.rate.per_minute",
+          "10",
+          1,
+          1_000_000,
+          "calls",
+          "So many calls of one user in the long run. Above it: RESOURCE_EXHAUSTED with RetryInfo, or 429 with"
+              + " Retry-After; nothing was applied.");
+  static final Key<OnFailure> RATE_ON_FAILURE =
+      Key.choice(
+          "client.rate.on_failure",
+          OnFailure.class,
+          "allow",
+          "When Redis does not answer within half a second, calls are let through (`allow`) or refused"
+              + " (`refuse`).");
   static final Key<Long> ITEM_MAX_BYTES =
       Key.bytes(
           "client.item_max_bytes",
@@ -322,6 +358,35 @@ final class Keys {
           "peer.static",
           "The hosts of the group: each one's `peer.listen` as this host reaches it. This host itself may be"
               + " among them.");
+  static final Key<HostConfig.Directory.Kind> PEER_DIRECTORY =
+      Key.choice(
+          "peer.directory",
+          HostConfig.Directory.Kind.class,
+          "static",
+          "How other hosts are found: `static`, the list in `peer.static`; `dns`, the name in `peer.dns`; `redis`,"
+              + " the entries of `peer.redis_group`. A directory that does not answer takes nothing away.");
+  static final Key<String> PEER_DNS =
+      Key.string(
+          "peer.dns",
+          "NAME:PORT, or _SERVICE._tcp.NAME for SRV records",
+          "",
+          "The name of all hosts, such as that of a headless Kubernetes service.");
+  static final Key<Optional<HostPort>> PEER_DNS_SERVER =
+      Key.targetOrNone("peer.dns_server", "The name server to ask, instead of the machine's.");
+  static final Key<String> PEER_REDIS_GROUP =
+      Key.string(
+          "peer.redis_group",
+          "letters, digits, - and _",
+          "svr2",
+          "Under this name the hosts of one group find each other in Redis.");
+  static final Key<Optional<HostPort>> PEER_ADVERTISE =
+      Key.targetOrNone(
+          "peer.advertise",
+          "Where other hosts reach this one, for Redis. Without it `peer.listen`, which must then be an address"
+              + " that others can use.");
+  static final Key<Long> PEER_REFRESH_SECONDS =
+      Key.integer(
+          "peer.refresh_seconds", "5", 1, 3_600, "seconds", "DNS and Redis are asked this often.");
   static final Key<String> PEER_TLS_CERTIFICATES =
       Key.string(
           "peer.tls.certificate_file",
@@ -417,7 +482,35 @@ final class Keys {
       Key.listen(
           "control.listen",
           "127.0.0.1:8444",
-          "Where `svr2 admin` connects. Loopback only: nothing authenticates operators yet.");
+          "Where `svr2 admin` connects (gRPC). Another address than loopback needs `control.tls` and, to know"
+              + " operators, `control.token_file` or `control.tls.ca_file`.");
+  static final Key<Optional<HostPort>> CONTROL_HTTP_LISTEN =
+      Key.listenOrNone(
+          "control.http_listen",
+          "Where `/health/live`, `/health/ready`, `/metrics` and the status page are served (HTTP). On another"
+              + " address than loopback only health is, unless `control.token_file` is given.");
+  static final Key<String> CONTROL_TOKEN_FILE =
+      Key.string(
+          "control.token_file",
+          PATH,
+          "",
+          "A file with a token of at least 16 characters, readable by its owner only. Operators show it:"
+              + " `svr2 admin --token-file`, `Authorization: Bearer TOKEN` for metrics, the password in browsers.");
+  static final Key<String> CONTROL_TLS_CERTIFICATES =
+      Key.string(
+          "control.tls.certificate_file",
+          PATH,
+          "",
+          "PEM certificates that operators are shown; with it both control addresses speak TLS only.");
+  static final Key<String> CONTROL_TLS_KEY =
+      Key.string("control.tls.key_file", PATH, "", "Its private key: PEM, PKCS #8, not encrypted.");
+  static final Key<String> CONTROL_TLS_AUTHORITIES =
+      Key.string(
+          "control.tls.ca_file",
+          PATH,
+          "",
+          "PEM certificates of the authorities that sign operators' certificates. With it `svr2 admin` must show"
+              + " one; browsers and probes need not.");
 
   static final Key<Long> TLS_RELOAD_SECONDS =
       Key.integer(
@@ -427,6 +520,19 @@ final class Keys {
           86_400,
           "seconds",
           "Files of certificates and keys are looked at this often; new connections use what has changed.");
+
+  static final Key<Optional<HostPort>> REDIS_ADDRESS =
+      Key.targetOrNone(
+          "redis.address",
+          "A Redis server, for what is set to use one. A host runs on without it.");
+  static final Key<String> REDIS_PASSWORD_FILE =
+      Key.string(
+          "redis.password_file",
+          PATH,
+          "",
+          "A file with its password alone, readable by its owner only.");
+  static final Key<Boolean> REDIS_TLS =
+      Key.bool("redis.tls", "false", "It speaks TLS, with a certificate that this machine trusts.");
 
   static final Key<Level> LOG_LEVEL =
       Key.choice("log.level", Level.class, "info", "Level of the root logger.");
@@ -480,12 +586,22 @@ final class Keys {
           CLIENT_WEBSOCKET_LISTEN,
           CLIENT_TLS_CERTIFICATES,
           CLIENT_TLS_KEY,
+          RATE_STORE,
+          RATE_BURST,
+          RATE_PER_MINUTE,
+          RATE_ON_FAILURE,
           ITEM_MAX_BYTES,
           SESSION_IDLE_SECONDS,
           MAX_SESSIONS,
           OUTBOUND_MAX_BYTES,
           PEER_LISTEN,
+          PEER_DIRECTORY,
           PEER_STATIC,
+          PEER_DNS,
+          PEER_DNS_SERVER,
+          PEER_REDIS_GROUP,
+          PEER_ADVERTISE,
+          PEER_REFRESH_SECONDS,
           PEER_TLS_CERTIFICATES,
           PEER_TLS_KEY,
           PEER_TLS_AUTHORITIES,
@@ -500,7 +616,15 @@ final class Keys {
           AUTH_SECRET_FILE,
           AUTH_VALIDITY_DAYS,
           CONTROL_LISTEN,
+          CONTROL_HTTP_LISTEN,
+          CONTROL_TOKEN_FILE,
+          CONTROL_TLS_CERTIFICATES,
+          CONTROL_TLS_KEY,
+          CONTROL_TLS_AUTHORITIES,
           TLS_RELOAD_SECONDS,
+          REDIS_ADDRESS,
+          REDIS_PASSWORD_FILE,
+          REDIS_TLS,
           LOG_LEVEL,
           LOG_LEVELS,
           LOG_FORMAT);

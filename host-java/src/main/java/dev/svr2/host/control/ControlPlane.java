@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The control plane (control_service.proto): status, the group's membership, metrics, log levels.
-// On loopback; every command goes to the audit log.
+// On loopback, or for those who show a token or a certificate; every command goes to the audit log.
 package dev.svr2.host.control;
 
 import com.google.protobuf.Any;
@@ -10,7 +10,9 @@ import com.google.rpc.ErrorInfo;
 import dev.svr2.client.Handshake;
 import dev.svr2.host.config.HostPort;
 import dev.svr2.host.enclave.RequestException;
+import dev.svr2.host.http.HttpListener;
 import dev.svr2.host.log.Logs;
+import dev.svr2.host.tls.TlsIdentity;
 import dev.svr2.proto.ChangeMembershipCall;
 import dev.svr2.proto.ChangeMembershipResult;
 import dev.svr2.proto.CloseReason;
@@ -55,18 +57,25 @@ import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.netty.NettyServerBuilder;
 import io.grpc.protobuf.StatusProto;
+import io.grpc.protobuf.services.HealthStatusManager;
+import io.grpc.protobuf.services.ProtoReflectionServiceV1;
 import io.grpc.stub.StreamObserver;
+import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.HexFormat;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import javax.net.ssl.SSLPeerUnverifiedException;
+import javax.net.ssl.SSLSession;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -74,6 +83,9 @@ import org.slf4j.LoggerFactory;
 public final class ControlPlane extends ControlServiceGrpc.ControlServiceImplBase {
   private static final Logger AUDIT = LoggerFactory.getLogger("audit");
   private static final int THREADS = 2;
+  private static final int HTTP_CONNECTIONS = 256;
+  private static final Metadata.Key<String> AUTHORIZATION =
+      Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
   private static final int PEER_ID_BYTES = 32;
   private static final int MAX_MESSAGE_BYTES = 64 * 1024;
   private static final Context.Key<String> CALLER = Context.key("svr2-control-caller");
@@ -88,11 +100,38 @@ public final class ControlPlane extends ControlServiceGrpc.ControlServiceImplBas
             thread.setDaemon(true);
             return thread;
           });
+  private final ControlAccess access;
+  private final Optional<TlsIdentity> tls;
+  private final Rates rates;
+  private final ScheduledExecutorService sampler =
+      Executors.newSingleThreadScheduledExecutor(
+          task -> {
+            Thread thread = new Thread(task, "svr2-rates");
+            thread.setDaemon(true);
+            return thread;
+          });
+  private final HealthStatusManager health = new HealthStatusManager();
   private Server server;
+  private HttpListener http;
 
-  public ControlPlane(Operations operations, Logs logs) {
+  /**
+   * Not listening yet.
+   *
+   * @param access who may
+   * @param tls empty: in clear
+   * @param registry of the meters whose rates the status page shows
+   */
+  public ControlPlane(
+      Operations operations,
+      Logs logs,
+      ControlAccess access,
+      Optional<TlsIdentity> tls,
+      MeterRegistry registry) {
     this.operations = operations;
     this.logs = logs;
+    this.access = access;
+    this.tls = tls;
+    this.rates = new Rates(registry, System::nanoTime);
   }
 
   /**
@@ -101,13 +140,55 @@ public final class ControlPlane extends ControlServiceGrpc.ControlServiceImplBas
    * @throws IOException when the address is in use
    */
   public void start(HostPort listen) throws IOException {
+    NettyServerBuilder builder = NettyServerBuilder.forAddress(listen.toSocketAddress());
+    tls.ifPresent(identity -> builder.sslContext(identity.grpcServer()));
     server =
-        NettyServerBuilder.forAddress(listen.toSocketAddress())
+        builder
             .executor(executor)
             .addService(service())
+            .addService(health.getHealthService())
+            .addService(
+                ServerInterceptors.intercept(
+                    ProtoReflectionServiceV1.newInstance(), new CallerInterceptor()))
             .maxInboundMessageSize(MAX_MESSAGE_BYTES)
             .build()
             .start();
+  }
+
+  /**
+   * Serves health, metrics and the status page over HTTP, and begins to look at rates.
+   *
+   * @throws IOException when the address is in use
+   */
+  public void startHttp(HostPort listen) throws IOException {
+    boolean healthOnly = !listen.isLoopback() && !access.isGuarded();
+    http =
+        new HttpListener(
+            listen,
+            tls.map(TlsIdentity::httpServer),
+            HTTP_CONNECTIONS,
+            1,
+            () -> new ControlPages(operations, rates, access, healthOnly));
+    var unused =
+        sampler.scheduleWithFixedDelay(this::look, 0, Rates.INTERVAL_MS, TimeUnit.MILLISECONDS);
+  }
+
+  /** The enclave's counters are there once it was asked for them. */
+  private void look() {
+    var unused =
+        operations
+            .metrics()
+            .whenComplete(
+                (text, failure) -> {
+                  if (failure == null) {
+                    rates.sample();
+                  }
+                });
+  }
+
+  /** After {@link #startHttp}: where it listens. */
+  public Optional<InetSocketAddress> httpAddress() {
+    return Optional.ofNullable(http).map(HttpListener::address);
   }
 
   /** The service, for any gRPC server. */
@@ -408,17 +489,46 @@ public final class ControlPlane extends ControlServiceGrpc.ControlServiceImplBas
         server.shutdownNow();
       }
     }
+    sampler.shutdownNow();
+    if (http != null) {
+      http.close(timeout);
+    }
     executor.shutdown();
   }
 
-  /** Notes who calls, for the audit log. */
-  private static final class CallerInterceptor implements ServerInterceptor {
+  /** Lets in who may, and notes who calls, for the audit log. */
+  private final class CallerInterceptor implements ServerInterceptor {
     @Override
     public <Q, A> ServerCall.Listener<Q> interceptCall(
         ServerCall<Q, A> call, Metadata headers, ServerCallHandler<Q, A> next) {
-      Object address = call.getAttributes().get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR);
+      String caller = caller(call);
+      if (!access.allows(headers.get(AUTHORIZATION))) {
+        AUDIT.warn("{} from {}: refused, no token or a wrong one", method(call), caller);
+        call.close(
+            Status.UNAUTHENTICATED.withDescription(
+                "the control plane's token is asked for: --token-file"),
+            new Metadata());
+        return new ServerCall.Listener<>() {};
+      }
       return Contexts.interceptCall(
-          Context.current().withValue(CALLER, String.valueOf(address)), call, headers, next);
+          Context.current().withValue(CALLER, caller), call, headers, next);
+    }
+
+    private String method(ServerCall<?, ?> call) {
+      return call.getMethodDescriptor().getBareMethodName();
+    }
+
+    /** Address, and the certificate's subject where one was shown. */
+    private String caller(ServerCall<?, ?> call) {
+      String address = String.valueOf(call.getAttributes().get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR));
+      SSLSession session = call.getAttributes().get(Grpc.TRANSPORT_ATTR_SSL_SESSION);
+      try {
+        return session == null
+            ? address
+            : printable(session.getPeerPrincipal().getName()) + " at " + address;
+      } catch (SSLPeerUnverifiedException e) {
+        return address;
+      }
     }
   }
 }

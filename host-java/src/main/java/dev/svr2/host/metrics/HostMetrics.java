@@ -82,6 +82,10 @@ public final class HostMetrics implements AutoCloseable {
       counter("svr2.host.client.auth.failures", "Client calls with bad credentials");
   public final Counter sessionsOpened =
       counter("svr2.host.client.sessions.opened", "Client sessions that the enclave took");
+  public final Counter rateRefused =
+      counter("svr2.host.client.rate.refused", "Client calls above the user's limit");
+  public final Counter rateFailures =
+      counter("svr2.host.client.rate.failures", "Client calls whose limit could not be asked");
   public final Counter deletes =
       counter("svr2.host.client.deletes", "Backups erased without a session");
 

@@ -12,6 +12,7 @@ import dev.svr2.host.config.HostConfig;
 import dev.svr2.host.config.HostPort;
 import dev.svr2.host.enclave.EnclaveRuntime;
 import dev.svr2.host.enclave.RequestException;
+import dev.svr2.host.limit.RateLimiter;
 import dev.svr2.host.log.Throttle;
 import dev.svr2.host.metrics.HostMetrics;
 import dev.svr2.host.tls.TlsIdentity;
@@ -28,7 +29,10 @@ import io.grpc.ServerInterceptors;
 import io.grpc.ServerServiceDefinition;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
+import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.netty.NettyServerBuilder;
+import io.grpc.protobuf.services.HealthStatusManager;
+import io.grpc.protobuf.services.ProtoReflectionServiceV1;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.io.IOException;
@@ -38,6 +42,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
@@ -75,22 +80,26 @@ public final class ClientPlane extends ClientServiceGrpc.ClientServiceImplBase
   private final HostMetrics metrics;
   private final Authenticator authenticator;
   private final Optional<TlsIdentity> tls;
+  private final RateLimiter limiter;
   private final Session.Shared shared;
   private final Set<Session> sessions = ConcurrentHashMap.newKeySet();
   private volatile EnclaveRuntime runtime;
   private volatile boolean closing;
   private final AuthFailures authFailures;
+  private final HealthStatusManager health = new HealthStatusManager();
   private Server server;
   private WebSocketPlane webSockets;
 
   public ClientPlane(
       HostConfig.Client config,
       Optional<TlsIdentity> tls,
+      RateLimiter limiter,
       Authenticator authenticator,
       HostMetrics metrics,
       LongSupplier nanoTime) {
     this.config = config;
     this.tls = tls;
+    this.limiter = limiter;
     this.metrics = metrics;
     this.authenticator = authenticator;
     this.authFailures = new AuthFailures(metrics);
@@ -119,6 +128,8 @@ public final class ClientPlane extends ClientServiceGrpc.ClientServiceImplBase
         builder
             .directExecutor()
             .addService(service())
+            .addService(health.getHealthService())
+            .addService(ProtoReflectionServiceV1.newInstance())
             .maxInboundMessageSize(config.itemMaxBytes() * TRANSPORT_SLACK_FACTOR)
             .permitKeepAliveTime(10, TimeUnit.SECONDS)
             .build()
@@ -163,7 +174,12 @@ public final class ClientPlane extends ClientServiceGrpc.ClientServiceImplBase
       responses.onError(refused.get());
       return NO_INLET;
     }
-    begin(session, AuthInterceptor.BACKUP_ID.get());
+    byte[] backupId = AuthInterceptor.BACKUP_ID.get();
+    var unused =
+        limit(backupId)
+            .thenAccept(
+                limited ->
+                    limited.ifPresentOrElse(session::refuse, () -> begin(session, backupId)));
     return GrpcOutlet.inlet(session);
   }
 
@@ -201,6 +217,11 @@ public final class ClientPlane extends ClientServiceGrpc.ClientServiceImplBase
     session.start(runtime, backupId);
   }
 
+  /** Counts a call of a user. Never fails; what it completes with ends the call. */
+  CompletableFuture<Optional<StatusRuntimeException>> limit(byte[] backupId) {
+    return limiter.take(backupId).thenApply(wait -> wait.map(SessionStatus::limited));
+  }
+
   /** The running enclave's, 32 bytes. */
   byte[] measurement() {
     return runtime.measurement();
@@ -217,15 +238,22 @@ public final class ClientPlane extends ClientServiceGrpc.ClientServiceImplBase
 
   @Override
   public void deleteBackup(DeleteBackupCall call, StreamObserver<DeleteBackupResult> responses) {
+    byte[] backupId = AuthInterceptor.BACKUP_ID.get();
     var unused =
-        delete(ByteString.copyFrom(AuthInterceptor.BACKUP_ID.get()))
+        limit(backupId)
+            .thenCompose(
+                limited ->
+                    limited.isPresent()
+                        ? CompletableFuture.failedFuture(limited.get())
+                        : delete(ByteString.copyFrom(backupId)))
             .whenComplete(
                 (done, failure) -> {
                   if (failure == null) {
                     responses.onNext(DeleteBackupResult.getDefaultInstance());
                     responses.onCompleted();
                   } else {
-                    responses.onError(failure);
+                    responses.onError(
+                        failure instanceof CompletionException ? failure.getCause() : failure);
                   }
                 });
   }
@@ -292,11 +320,19 @@ public final class ClientPlane extends ClientServiceGrpc.ClientServiceImplBase
    */
   public void drain() {
     closing = true;
+    health.enterTerminalState();
     WebSocketPlane http = webSockets;
     if (http != null) {
       http.stopListening();
     }
     List.copyOf(sessions).forEach(Session::endWhenAnswered);
+  }
+
+  /** What gRPC's health service says of the client service, and of all. */
+  public void setServing(boolean serving) {
+    ServingStatus status = serving ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
+    health.setStatus(HealthStatusManager.SERVICE_NAME_ALL_SERVICES, status);
+    health.setStatus(ClientServiceGrpc.SERVICE_NAME, status);
   }
 
   /** Open sessions now. */

@@ -5,14 +5,12 @@
 package dev.svr2.host.session;
 
 import com.google.protobuf.ByteString;
+import dev.svr2.host.http.HttpAnswers;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
-import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
-import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.SimpleChannelInboundHandler;
-import io.netty.handler.codec.http.DefaultFullHttpResponse;
 import io.netty.handler.codec.http.FullHttpRequest;
 import io.netty.handler.codec.http.FullHttpResponse;
 import io.netty.handler.codec.http.HttpHeaderNames;
@@ -20,13 +18,11 @@ import io.netty.handler.codec.http.HttpHeaderValues;
 import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpUtil;
-import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.websocketx.WebSocketDecoderConfig;
 import io.netty.handler.codec.http.websocketx.WebSocketFrameAggregator;
 import io.netty.handler.codec.http.websocketx.WebSocketServerHandshaker;
 import io.netty.handler.codec.http.websocketx.WebSocketServerHandshakerFactory;
 import io.netty.handler.timeout.ReadTimeoutHandler;
-import java.nio.charset.StandardCharsets;
 import java.util.HexFormat;
 import java.util.Optional;
 import java.util.regex.Pattern;
@@ -43,6 +39,9 @@ final class HttpRequests extends SimpleChannelInboundHandler<FullHttpRequest> {
   private final ClientPlane clients;
   private final int frameMaxBytes;
 
+  /** A request waits for its turn. */
+  private boolean busy;
+
   HttpRequests(ClientPlane clients, int itemMaxBytes) {
     this.clients = clients;
     this.frameMaxBytes = TRANSPORT_SLACK_FACTOR * itemMaxBytes;
@@ -50,6 +49,11 @@ final class HttpRequests extends SimpleChannelInboundHandler<FullHttpRequest> {
 
   @Override
   protected void channelRead0(ChannelHandlerContext context, FullHttpRequest request) {
+    if (busy) {
+      // A second request before the answer to the first: nobody needs that here.
+      var unused = context.close();
+      return;
+    }
     if (!request.decoderResult().isSuccess()) {
       answer(context.channel(), false, HttpResponseStatus.BAD_REQUEST, "not an HTTP request");
       return;
@@ -63,9 +67,10 @@ final class HttpRequests extends SimpleChannelInboundHandler<FullHttpRequest> {
     HttpMethod method = isSession ? HttpMethod.GET : HttpMethod.DELETE;
     if (!request.method().equals(method)) {
       FullHttpResponse response =
-          response(HttpResponseStatus.METHOD_NOT_ALLOWED, "only " + method + " is served here");
+          HttpAnswers.text(
+              HttpResponseStatus.METHOD_NOT_ALLOWED, "only " + method + " is served here");
       response.headers().set(HttpHeaderNames.ALLOW, method.name());
-      send(context.channel(), HttpUtil.isKeepAlive(request), response);
+      HttpAnswers.send(context.channel(), HttpUtil.isKeepAlive(request), response);
       return;
     }
     if (isSession && !path.endsWith(HexFormat.of().formatHex(clients.measurement()))) {
@@ -77,15 +82,60 @@ final class HttpRequests extends SimpleChannelInboundHandler<FullHttpRequest> {
         clients.authenticate(request.headers().get(HttpHeaderNames.AUTHORIZATION));
     if (backupId.isEmpty()) {
       FullHttpResponse response =
-          response(
+          HttpAnswers.text(
               HttpResponseStatus.UNAUTHORIZED, "the credentials are missing, wrong or too old");
       response.headers().set(HttpHeaderNames.WWW_AUTHENTICATE, "Basic realm=\"svr2\"");
-      send(context.channel(), HttpUtil.isKeepAlive(request), response);
-    } else if (isSession) {
-      upgrade(context, request, backupId.get());
+      HttpAnswers.send(context.channel(), HttpUtil.isKeepAlive(request), response);
     } else {
-      delete(context.channel(), HttpUtil.isKeepAlive(request), backupId.get());
+      serve(context, request.retain(), isSession, backupId.get());
     }
+  }
+
+  /** Behind the limits, which may have to be asked for elsewhere. Releases the request. */
+  private void serve(
+      ChannelHandlerContext context, FullHttpRequest request, boolean isSession, byte[] backupId) {
+    Channel channel = context.channel();
+    busy = true;
+    var unused =
+        clients
+            .limit(backupId)
+            .thenAccept(
+                limited -> {
+                  Runnable then =
+                      () -> {
+                        busy = false;
+                        try {
+                          if (limited.isPresent()) {
+                            sendLimited(channel, request, limited.get());
+                          } else if (isSession) {
+                            upgrade(context, request, backupId);
+                          } else {
+                            delete(channel, HttpUtil.isKeepAlive(request), backupId);
+                          }
+                        } finally {
+                          request.release();
+                        }
+                      };
+                  if (channel.eventLoop().inEventLoop()) {
+                    then.run();
+                  } else {
+                    channel.eventLoop().execute(then);
+                  }
+                });
+  }
+
+  private static void sendLimited(
+      Channel channel, FullHttpRequest request, StatusRuntimeException limited) {
+    FullHttpResponse response =
+        HttpAnswers.text(
+            HttpResponseStatus.TOO_MANY_REQUESTS,
+            String.valueOf(limited.getStatus().getDescription()));
+    long wait =
+        SessionStatus.retryAfter(limited)
+            .map(after -> after.plusMillis(999).toSeconds())
+            .orElse(1L);
+    response.headers().set(HttpHeaderNames.RETRY_AFTER, Long.toString(wait));
+    HttpAnswers.send(channel, HttpUtil.isKeepAlive(request), response);
   }
 
   private void refuse(
@@ -111,10 +161,11 @@ final class HttpRequests extends SimpleChannelInboundHandler<FullHttpRequest> {
         request.headers().containsValue(HttpHeaderNames.UPGRADE, HttpHeaderValues.WEBSOCKET, true);
     if (!asks || handshaker == null) {
       FullHttpResponse response =
-          response(HttpResponseStatus.UPGRADE_REQUIRED, "a WebSocket of version 13 is served here");
+          HttpAnswers.text(
+              HttpResponseStatus.UPGRADE_REQUIRED, "a WebSocket of version 13 is served here");
       response.headers().set(HttpHeaderNames.UPGRADE, HttpHeaderValues.WEBSOCKET);
       response.headers().set(HttpHeaderNames.SEC_WEBSOCKET_VERSION, "13");
-      send(channel, false, response);
+      HttpAnswers.send(channel, false, response);
       return;
     }
     WebSocketOutlet outlet = new WebSocketOutlet(channel);
@@ -122,11 +173,11 @@ final class HttpRequests extends SimpleChannelInboundHandler<FullHttpRequest> {
     if (refused.isPresent()) {
       boolean full = refused.get().getStatus().getCode() == Status.Code.RESOURCE_EXHAUSTED;
       FullHttpResponse response =
-          response(
+          HttpAnswers.text(
               full ? HttpResponseStatus.TOO_MANY_REQUESTS : HttpResponseStatus.SERVICE_UNAVAILABLE,
               String.valueOf(refused.get().getStatus().getDescription()));
       response.headers().set(HttpHeaderNames.RETRY_AFTER, RETRY_AFTER_SECONDS);
-      send(channel, false, response);
+      HttpAnswers.send(channel, false, response);
       return;
     }
     // Nothing is read until the session asks for its first item.
@@ -162,7 +213,7 @@ final class HttpRequests extends SimpleChannelInboundHandler<FullHttpRequest> {
                   }
                   StatusRuntimeException status = (StatusRuntimeException) failure;
                   FullHttpResponse response =
-                      response(
+                      HttpAnswers.text(
                           SessionStatus.mayBeApplied(status)
                               ? HttpResponseStatus.INTERNAL_SERVER_ERROR
                               : HttpResponseStatus.SERVICE_UNAVAILABLE,
@@ -170,31 +221,13 @@ final class HttpRequests extends SimpleChannelInboundHandler<FullHttpRequest> {
                   if (!SessionStatus.mayBeApplied(status)) {
                     response.headers().set(HttpHeaderNames.RETRY_AFTER, RETRY_AFTER_SECONDS);
                   }
-                  send(channel, keepAlive, response);
+                  HttpAnswers.send(channel, keepAlive, response);
                 });
   }
 
   private static void answer(
       Channel channel, boolean keepAlive, HttpResponseStatus status, String text) {
-    send(channel, keepAlive, response(status, text));
-  }
-
-  private static FullHttpResponse response(HttpResponseStatus status, String text) {
-    byte[] body = text.isEmpty() ? new byte[0] : (text + "\n").getBytes(StandardCharsets.UTF_8);
-    FullHttpResponse response =
-        new DefaultFullHttpResponse(HttpVersion.HTTP_1_1, status, Unpooled.wrappedBuffer(body));
-    response.headers().set(HttpHeaderNames.CONTENT_TYPE, "text/plain; charset=utf-8");
-    response.headers().setInt(HttpHeaderNames.CONTENT_LENGTH, body.length);
-    return response;
-  }
-
-  private static void send(Channel channel, boolean keepAlive, FullHttpResponse response) {
-    if (keepAlive) {
-      var unused = channel.writeAndFlush(response);
-    } else {
-      response.headers().set(HttpHeaderNames.CONNECTION, HttpHeaderValues.CLOSE);
-      channel.writeAndFlush(response).addListener(ChannelFutureListener.CLOSE);
-    }
+    HttpAnswers.send(channel, keepAlive, HttpAnswers.text(status, text));
   }
 
   @Override

@@ -98,6 +98,11 @@ final class Session implements ClientSink, Completion {
     }
   }
 
+  /** Instead of {@link #start}: ends without having begun. */
+  synchronized void refuse(StatusRuntimeException why) {
+    end(why);
+  }
+
   // From the enclave.
 
   @Override

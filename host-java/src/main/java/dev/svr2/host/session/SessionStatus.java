@@ -6,15 +6,19 @@ package dev.svr2.host.session;
 
 import com.google.protobuf.Any;
 import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.Message;
 import com.google.rpc.Code;
 import com.google.rpc.ErrorInfo;
+import com.google.rpc.RetryInfo;
 import com.google.rpc.Status;
 import dev.svr2.enclave.ErrorText;
 import dev.svr2.proto.CloseReason;
 import dev.svr2.proto.Error;
 import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
+import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 
 /** Stateless. */
 public final class SessionStatus {
@@ -48,11 +52,36 @@ public final class SessionStatus {
     return of(Code.RESOURCE_EXHAUSTED, Error.ERROR_CLIENT_TOO_MANY.name(), what, false);
   }
 
+  /** This user has had what the host's limits allow; nothing was applied. */
+  static StatusRuntimeException limited(Duration wait) {
+    RetryInfo retry =
+        RetryInfo.newBuilder()
+            .setRetryDelay(
+                com.google.protobuf.Duration.newBuilder()
+                    .setSeconds(wait.getSeconds())
+                    .setNanos(wait.getNano()))
+            .build();
+    return of(
+        Code.RESOURCE_EXHAUSTED,
+        "RATE_LIMITED",
+        "too many calls of this user; try again later",
+        false,
+        Any.pack(retry));
+  }
+
+  /** How long to wait, of a status made by {@link #limited}; empty for others. */
+  static Optional<Duration> retryAfter(StatusRuntimeException status) {
+    return detail(status, RetryInfo.class)
+        .map(RetryInfo::getRetryDelay)
+        .map(delay -> Duration.ofSeconds(delay.getSeconds()).plusNanos(delay.getNanos()));
+  }
+
   static StatusRuntimeException of(Code code, Error error, boolean maybeApplied) {
     return of(code, error.name(), ErrorText.of(error), maybeApplied);
   }
 
-  static StatusRuntimeException of(Code code, String reason, String message, boolean maybeApplied) {
+  static StatusRuntimeException of(
+      Code code, String reason, String message, boolean maybeApplied, Any... more) {
     ErrorInfo info =
         ErrorInfo.newBuilder()
             .setDomain(DOMAIN)
@@ -64,6 +93,7 @@ public final class SessionStatus {
             .setCode(code.getNumber())
             .setMessage(message)
             .addDetails(Any.pack(info))
+            .addAllDetails(List.of(more))
             .build());
   }
 
@@ -78,16 +108,21 @@ public final class SessionStatus {
   }
 
   private static ErrorInfo info(StatusRuntimeException failure) {
+    return detail(failure, ErrorInfo.class).orElse(ErrorInfo.getDefaultInstance());
+  }
+
+  private static <T extends Message> Optional<T> detail(
+      StatusRuntimeException failure, Class<T> type) {
     Status details = StatusProto.fromThrowable(failure);
     try {
       for (Any detail : details == null ? List.<Any>of() : details.getDetailsList()) {
-        if (detail.is(ErrorInfo.class)) {
-          return detail.unpack(ErrorInfo.class);
+        if (detail.is(type)) {
+          return Optional.of(detail.unpack(type));
         }
       }
     } catch (InvalidProtocolBufferException e) {
       throw new IllegalStateException("made by this class", e);
     }
-    return ErrorInfo.getDefaultInstance();
+    return Optional.empty();
   }
 }

@@ -4,6 +4,7 @@
 package dev.svr2.host.tls;
 
 import com.google.protobuf.ByteString;
+import dev.svr2.host.config.TlsFiles;
 import io.grpc.util.CertificateUtils;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;

@@ -3,6 +3,7 @@
 // The certificates of all planes of a host, looked at again and again.
 package dev.svr2.host.tls;
 
+import dev.svr2.host.config.TlsFiles;
 import dev.svr2.host.metrics.HostMetrics;
 import java.io.IOException;
 import java.time.Duration;

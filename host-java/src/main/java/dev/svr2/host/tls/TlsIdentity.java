@@ -4,6 +4,7 @@
 // files hold now, and what is not usable is reported and left where it is.
 package dev.svr2.host.tls;
 
+import dev.svr2.host.config.TlsFiles;
 import io.grpc.netty.GrpcSslContexts;
 import io.grpc.util.AdvancedTlsX509KeyManager;
 import io.grpc.util.AdvancedTlsX509TrustManager;
@@ -150,9 +151,9 @@ public final class TlsIdentity {
     return build(GrpcSslContexts.configure(server(), SslProvider.JDK));
   }
 
-  /** For a server of HTTP/1.1. */
+  /** For a server of HTTP/1.1, whose clients (browsers, probes) are never asked for theirs. */
   public SslContext httpServer() {
-    return build(server().sslProvider(SslProvider.JDK));
+    return build(SslContextBuilder.forServer(keys).sslProvider(SslProvider.JDK));
   }
 
   /** For a gRPC client that shows the same certificate. There must be authorities. */

@@ -49,7 +49,7 @@ class ClusterSettingsTest {
       HostConfig config = ConfigLoader.load(folder.config(2), Map.of());
       assertEquals(Path.of("/an \"odd\" ${folder}/image"), config.imagePath());
       assertEquals(addresses(2).client(), config.client().listen());
-      assertEquals(addresses(2).control(), config.controlListen());
+      assertEquals(addresses(2).control(), config.control().listen());
       assertTrue(config.simulated());
       assertTrue(config.joinOnStart());
       assertEquals(addresses(2).peer(), config.peer().listen().orElseThrow());

@@ -88,7 +88,7 @@ class ConfigLoaderTest {
     assertEquals(128 << 10, config.client().itemMaxBytes());
     assertEquals(Duration.ofSeconds(30), config.client().sessionIdle());
     assertEquals(Duration.ofDays(120), config.auth().validity());
-    assertTrue(config.controlListen().isLoopback());
+    assertTrue(config.control().listen().isLoopback());
     assertFalse(config.joinOnStart());
     assertEquals(Optional.empty(), config.peer().listen());
     assertEquals(List.of(), config.peer().addresses());
@@ -162,8 +162,25 @@ class ConfigLoaderTest {
         "image.path|enclave.heartbeat_ticks: 10\\nimage.path"
             + "|host.yaml:3: enclave.heartbeat_ticks (10) must be less than enclave.election_ticks (10)",
         "image.path|control.listen: 0.0.0.0:8444\\nimage.path"
-            + "|host.yaml:3: control.listen: 0.0.0.0:8444 is not a loopback address; nothing authenticates"
-            + " operators yet, so use 127.0.0.1, [::1] or localhost and reach it through a tunnel",
+            + "|host.yaml:3: control.listen: 0.0.0.0:8444 is not a loopback address; beyond loopback"
+            + " operators are known by control.tls with control.token_file or control.tls.ca_file: give"
+            + " these, or use 127.0.0.1, [::1] or localhost",
+        "image.path|client.tls.key_file: k\\nimage.path"
+            + "|host.yaml:3: client.tls.key_file is given, but not client.tls.certificate_file",
+        "image.path|peer.tls.ca_file: c\\nimage.path"
+            + "|host.yaml:3: peer.tls.ca_file is given, but not peer.tls.certificate_file and"
+            + " peer.tls.key_file",
+        "image.path|control.tls.ca_file: c\\nimage.path"
+            + "|host.yaml:3: control.tls.ca_file is given, but not control.tls.certificate_file",
+        "image.path|client.rate.store: redis\\nimage.path"
+            + "|host.yaml:3: client.rate.store is redis, but redis.address is not given",
+        "image.path|peer.directory: redis\\nimage.path"
+            + "|host.yaml:3: peer.directory is redis, but redis.address is not given",
+        "image.path|peer.directory: dns\\npeer.dns: _svr2._udp.example\\nimage.path"
+            + "|host.yaml:4: peer.dns must be NAME:PORT or _SERVICE._tcp.NAME: SRV records have names such"
+            + " as _svr2._tcp.example.org",
+        "image.path|group.on_start: claim\\npeer.listen: 127.0.0.1:1\\nimage.path"
+            + "|host.yaml:3: group.on_start is claim, which needs peer.directory: redis",
         "image.path|control.listen: 127.0.0.1:8443\\nimage.path"
             + "|host.yaml:3: control.listen and client.listen are the same address",
         "image.path|group.group_id: 7\\nimage.path"

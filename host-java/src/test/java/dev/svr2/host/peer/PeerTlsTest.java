@@ -7,8 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.svr2.host.config.HostPort;
+import dev.svr2.host.config.TlsFiles;
 import dev.svr2.host.tls.TestAuthority;
-import dev.svr2.host.tls.TlsFiles;
 import dev.svr2.host.tls.TlsIdentity;
 import dev.svr2.proto.PeerServiceGrpc;
 import io.grpc.CallOptions;

@@ -56,6 +56,7 @@ final class TestPeer {
   static HostConfig.Peer config(int maxItems, HostPort... addresses) {
     return new HostConfig.Peer(
         Optional.empty(),
+        HostConfig.Directory.ofList(),
         Optional.empty(),
         List.of(addresses),
         maxItems,

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.svr2.host.FakeEnclave;
 import dev.svr2.host.HostFixture;
+import dev.svr2.host.config.TlsFiles;
 import dev.svr2.proto.ClientServiceGrpc;
 import dev.svr2.proto.DeleteBackupCall;
 import io.grpc.CallCredentials;

@@ -3,6 +3,7 @@
 // A certificate authority of its own for each test, made with openssl.
 package dev.svr2.host.tls;
 
+import dev.svr2.host.config.TlsFiles;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

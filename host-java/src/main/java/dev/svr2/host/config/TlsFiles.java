@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package dev.svr2.host.tls;
+package dev.svr2.host.config;
 
 import java.nio.file.Path;
 import java.util.Optional;
