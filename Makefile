@@ -10,6 +10,7 @@
 #   make chaos-client  a replica dies at each step of backups and restores: CHAOS_KILLS=1000
 #   make bench       benchmarks of the core, the bridge and the host; bench-failover: kills the leader;
 #                    bench-transitions: what crosses the enclave's boundary
+#   make dist        one archive to install: build/svr2-VERSION.tar.gz
 #   make build       what run needs; make enclave: just the signed enclave images
 #   make enclave-oe  the enclave images for Open Enclave; needs an installed SDK, as OE_SDK=/path/to/it
 #   make lint        formats, include graph, banned features (part of make test)
@@ -29,11 +30,11 @@ BUILD_PACKAGES := g++ make pkg-config dpkg-dev protobuf-compiler libprotobuf-dev
 TEST_PACKAGES := libgtest-dev libgmock-dev nlohmann-json3-dev clang clang-format libclang-rt-14-dev argon2 redis-server dnsmasq-base prometheus
 BENCH_PACKAGES := libbenchmark-dev python3
 
-.PHONY: help setup setup-test setup-bench build enclave enclave-oe native java run test test-fast test-slow lint format bench clean \
+.PHONY: dist help setup setup-test setup-bench build enclave enclave-oe native java run test test-fast test-slow lint format bench clean \
   totals sanitizers clang second-jdk
 
 help:
-	@sed -n '3,19s/^# \{0,1\}//p' Makefile
+	@sed -n '3,20s/^# \{0,1\}//p' Makefile
 
 setup:
 	@.ci/setup $(BUILD_PACKAGES)
@@ -195,6 +196,18 @@ bench-client: build
 .PHONY: bench-host
 bench-host: build
 	@$(MVN) -q -f host-java/pom.xml -Pbench verify -DskipTests
+
+# Everything that a machine needs but Java, in one file; the same input makes the same bytes.
+dist: build
+	@rm -rf build/dist && mkdir -p build/dist/lib build/dist/docs build/dist/deploy
+	@cp host-java/target/lib/*.jar build/dist/lib/
+	@cp $$(ls host-java/target/svr2-host-*.jar | grep -Ev -- '-(tests|sources|javadoc)\.jar$$') build/dist/lib/svr2-host.jar
+	@cp svr2 LICENSE README.md SECURITY.md svr2.conf build/enclave.signed.local build/dist/
+	@$(if $(OE_PC),if [ -f build/enclave.signed ]; then cp build/enclave.signed build/dist/; fi)
+	@cp -r docs/. build/dist/docs/ && cp -r deploy/. build/dist/deploy/
+	@version=$$(sed -n 's:.*<version>\(.*\)</version>.*:\1:p' pom.xml | head -n 1); \
+	tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 --transform "s:^\.:svr2-$$version:" -C build/dist -cf - . | gzip -n >build/svr2-$$version.tar.gz; \
+	echo "== build/svr2-$$version.tar.gz: $$(du -h build/svr2-$$version.tar.gz | cut -f1)"
 
 clean:
 	@rm -rf build .run

@@ -247,7 +247,7 @@ public final class Host implements AutoCloseable {
         "clients connect to {}{}, operators to {}, {}; replica {}",
         clientAddress(),
         webSocketAddress().map(at -> " and, by WebSocket, to " + at).orElse(""),
-        controlAddress() + controlHttpAddress().map(at -> " and http(s)://" + at + "/").orElse(""),
+        controlAddress() + controlHttpAddress().map(at -> " and, by HTTP, to " + at).orElse(""),
         peers.address().map(at -> "peers to " + at).orElse("peers cannot connect"),
         keeper.current().peerIdHex());
   }
@@ -313,7 +313,9 @@ public final class Host implements AutoCloseable {
   private HostStatus.Addresses addresses() {
     return new HostStatus.Addresses(
         clientAddress().toString(),
+        webSocketAddress().map(HostPort::toString).orElse(""),
         controlAddress().toString(),
+        controlHttpAddress().map(HostPort::toString).orElse(""),
         peerAddress().map(HostPort::toString).orElse(""));
   }
 

@@ -21,7 +21,7 @@ import java.util.function.Supplier;
 /** Thread-safe. */
 final class HostStatus {
   /** Addresses that are known once a host listens. */
-  record Addresses(String clients, String control, String peers) {}
+  record Addresses(String clients, String webSockets, String control, String http, String peers) {}
 
   private final HostConfig config;
   private final EnclaveKeeper keeper;
@@ -62,6 +62,8 @@ final class HostStatus {
             .setClientAddress(at.clients())
             .setControlAddress(at.control())
             .setPeerAddress(at.peers())
+            .setHttpAddress(at.http())
+            .setWebsocketAddress(at.webSockets())
             .setEnclavesStarted(keeper.started())
             .setVersion(Version.current())
             .setUptimeSeconds(Duration.ofNanos(System.nanoTime() - startedNanos).toSeconds());

@@ -35,6 +35,8 @@ final class AdminText {
     fields.put("client_address", status.getClientAddress());
     fields.put("control_address", status.getControlAddress());
     fields.put("peer_address", status.getPeerAddress());
+    fields.put("http_address", status.getHttpAddress());
+    fields.put("websocket_address", status.getWebsocketAddress());
     fields.put("enclaves_started", Integer.toUnsignedLong(status.getEnclavesStarted()));
     fields.put("version", status.getVersion());
     fields.put("uptime_seconds", status.getUptimeSeconds());

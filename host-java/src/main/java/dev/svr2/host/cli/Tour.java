@@ -44,6 +44,8 @@ final class Tour {
         # how the first host is, and what it measures
         ./svr2 admin status %2$s
         ./svr2 admin metrics %2$s
+        # the group at a glance, in a browser
+        #   http://%8$s/
         # the pins of this group, from verified evidence, compared with the file
         ./svr2 pin-block %2$s --pins %3$s --allow-simulated
 
@@ -55,7 +57,8 @@ final class Tour {
             KEY,
             other,
             replicas.size(),
-            shellWord(folder.pid(replicas.size())));
+            shellWord(folder.pid(replicas.size())),
+            replicas.get(0).httpAddress());
   }
 
   /** Quoted for a shell where that is needed. */

@@ -86,8 +86,10 @@ public record ClusterSettings(
           on_start: %s
         client:
           listen: %s
+          websocket_listen: 127.0.0.1:0
         control:
           listen: %s
+          http_listen: 127.0.0.1:0
         peer:
           listen: %s
           static: "%s"

@@ -107,4 +107,9 @@ public record ReplicaView(
     JoinStatus join = enclave().getJoin();
     return Math.max(enclave().getRows(), join.getRowsLoaded());
   }
+
+  /** Where its status page is; empty while that is not known. */
+  public String httpAddress() {
+    return status == null ? "" : status.getHttpAddress();
+  }
 }

@@ -192,7 +192,13 @@ public final class LoadGenerator implements AutoCloseable {
 
   private CompletableFuture<Void> one(Random random, long start, Supplier<Measurements> into) {
     Mix.Operation operation = mix.choose(random);
-    User user = users[random.nextInt(users.length)];
+    // A backup hides a secret until it is exposed again: those who store are others than those who
+    // look.
+    int half = users.length / 2;
+    User user =
+        operation == Mix.Operation.BACKUP
+            ? users[random.nextInt(Math.max(1, half))]
+            : users[half + random.nextInt(users.length - half)];
     CompletableFuture<?> begun =
         switch (operation) {
           case BACKUP -> user.client.backupRaw(keys(user), user.data, MAX_TRIES);

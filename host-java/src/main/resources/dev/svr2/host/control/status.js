@@ -4,7 +4,7 @@
 
 const POLL_MS = 2000;
 const PEAK_HEADROOM = 1.1;
-const NAMES = {requests: 'requests', sessions: 'sessions opened', restores: 'secrets restored', wrong_pins: 'wrong PINs',
+const NAMES = {requests: 'requests', sessions: 'sessions opened', restores: 'secrets restored (group)', wrong_pins: 'wrong PINs (group)',
   refused: 'refused or unknown'};
 let lastAnswer = 0;
 
