@@ -93,12 +93,12 @@ endif
 	@$(MAKE) --no-print-directory -C jni -j$(JOBS) check
 	@echo "== simulator" && $(MAKE) --no-print-directory -C enclave-cpp -j$(JOBS) simulate
 	@echo "== maven verify"
-	@$(MVN) install -Dit.test='!ChaosIT,!HeapExhaustionIT' -Dfailsafe.failIfNoSpecifiedTests=false $(TEST_MVN_ARGS) $(MVN_ARGS) | .ci/maven-lines
+	@$(MVN) install -Dit.test='!ChaosIT,!HeapExhaustionIT,!StatusPageIT' -Dfailsafe.failIfNoSpecifiedTests=false $(TEST_MVN_ARGS) $(MVN_ARGS) | .ci/maven-lines
 
 TEST_SLOW_LOG := build/test-slow.log
 test-slow: setup-test
 	@mkdir -p build; status=0; \
-	$(MAKE) --no-print-directory sanitizers process-tests exhaustion reproducible second-jdk 2>&1 | tee $(TEST_SLOW_LOG) || status=$$?; \
+	$(MAKE) --no-print-directory sanitizers process-tests browser exhaustion reproducible second-jdk 2>&1 | tee $(TEST_SLOW_LOG) || status=$$?; \
 	.ci/totals $(TEST_SLOW_LOG) $$status "make test-slow"
 
 # The second compiler and the sanitizers in one: clang's warnings and thread-safety analysis, its instrumentation
@@ -139,6 +139,13 @@ process-tests: build
 	@status=0; $(MVN) -f host-java/pom.xml failsafe:integration-test failsafe:verify -Dit.test=ChaosIT \
 	  -Dsvr2.chaos.seconds=$(CHAOS_SECONDS) $(if $(SEED),-Dsvr2.seed=$(SEED)) $(MVN_ARGS) | .ci/maven-lines || status=$$?; \
 	tail -n 3 host-java/target/chaos/report.txt; exit $$status
+
+# The status page in a real browser.
+.PHONY: browser
+browser: build
+	@.ci/setup chromium
+	@echo "== status page in Chromium"
+	@$(MVN) -f host-java/pom.xml failsafe:integration-test failsafe:verify -Dit.test=StatusPageIT $(MVN_ARGS) | .ci/maven-lines
 
 # Real enclaves with little heap, filled with rows and then with sessions.
 .PHONY: exhaustion
