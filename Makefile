@@ -93,7 +93,7 @@ endif
 	@$(MAKE) --no-print-directory -C jni -j$(JOBS) check
 	@echo "== simulator" && $(MAKE) --no-print-directory -C enclave-cpp -j$(JOBS) simulate
 	@echo "== maven verify"
-	@$(MVN) install -Dit.test='!ChaosIT,!HeapExhaustionIT,!StatusPageIT' -Dfailsafe.failIfNoSpecifiedTests=false $(TEST_MVN_ARGS) $(MVN_ARGS) | .ci/maven-lines
+	@$(MVN) install -Dit.test='*IT,!ChaosIT,!HeapExhaustionIT,!StatusPageIT' -Dfailsafe.failIfNoSpecifiedTests=false $(TEST_MVN_ARGS) $(MVN_ARGS) | .ci/maven-lines
 
 TEST_SLOW_LOG := build/test-slow.log
 test-slow: setup-test
@@ -192,6 +192,7 @@ bench: setup-bench build
 	@$(MAKE) --no-print-directory -C jni bench
 	@$(MAKE) --no-print-directory bench-host
 	@$(MAKE) --no-print-directory bench-client
+	@$(MAKE) --no-print-directory bench-idle
 	@$(MAKE) --no-print-directory bench-failover
 	@$(MAKE) --no-print-directory bench-transitions
 
@@ -199,6 +200,12 @@ bench: setup-bench build
 .PHONY: bench-client
 bench-client: build
 	@java -Dsvr2.root=$(CURDIR) -cp 'client-java/target/test-classes:client-java/target/classes:host-java/target/lib/*' dev.svr2.client.evidence.ClientBench
+
+# Sessions that say nothing, on a host with a heap of 192 MiB and 64 MiB of direct buffers.
+IDLE_SESSIONS ?= 10000
+.PHONY: bench-idle
+bench-idle: build
+	@$(TEST_MAIN) dev.svr2.host.load.IdleSessionsBench $(IDLE_SESSIONS)
 
 .PHONY: bench-host
 bench-host: build

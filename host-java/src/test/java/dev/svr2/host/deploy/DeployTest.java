@@ -6,6 +6,7 @@ package dev.svr2.host.deploy;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.Gson;
@@ -151,6 +152,23 @@ class DeployTest {
       }
     }
     assertEquals(6, kinds.size(), kinds::toString);
+  }
+
+  /** The schema check can fail: a field that Kubernetes does not know, deep inside. */
+  @Test
+  void aFieldThatKubernetesDoesNotKnowIsFound() throws Exception {
+    JSON.setGson(JSON.createGson().create());
+    for (Object document : yaml("kubernetes/svr2.yaml")) {
+      String text = new Gson().toJson(document);
+      if (text.contains("\"StatefulSet\"")) {
+        JsonElement wrong =
+            JsonParser.parseString(text.replace("\"readinessProbe\"", "\"readinesProbe\""));
+        assertThrows(
+            IllegalArgumentException.class, () -> V1StatefulSet.validateJsonElement(wrong));
+        return;
+      }
+    }
+    throw new AssertionError("there is no StatefulSet");
   }
 
   @Test
