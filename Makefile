@@ -93,7 +93,7 @@ endif
 	@$(MAKE) --no-print-directory -C jni -j$(JOBS) check
 	@echo "== simulator" && $(MAKE) --no-print-directory -C enclave-cpp -j$(JOBS) simulate
 	@echo "== maven verify"
-	@$(MVN) install -Dit.test='*IT,!ChaosIT,!HeapExhaustionIT,!StatusPageIT' -Dfailsafe.failIfNoSpecifiedTests=false $(TEST_MVN_ARGS) $(MVN_ARGS) | .ci/maven-lines
+	@$(MVN) install -Dit.test='*IT,!ChaosIT,!RollingRestartIT,!HeapExhaustionIT,!StatusPageIT' -Dfailsafe.failIfNoSpecifiedTests=false $(TEST_MVN_ARGS) $(MVN_ARGS) | .ci/maven-lines
 
 TEST_SLOW_LOG := build/test-slow.log
 test-slow: setup-test
@@ -136,7 +136,7 @@ simulate: setup-test
 
 process-tests: build
 	@echo "== process tests, $(CHAOS_SECONDS) s"
-	@status=0; $(MVN) -f host-java/pom.xml failsafe:integration-test failsafe:verify -Dit.test=ChaosIT \
+	@status=0; $(MVN) -f host-java/pom.xml failsafe:integration-test failsafe:verify -Dit.test='ChaosIT,RollingRestartIT' \
 	  -Dsvr2.chaos.seconds=$(CHAOS_SECONDS) $(if $(SEED),-Dsvr2.seed=$(SEED)) $(MVN_ARGS) | .ci/maven-lines || status=$$?; \
 	tail -n 3 host-java/target/chaos/report.txt; exit $$status
 

@@ -34,7 +34,7 @@ final class ChaosRun {
    * A silent voter is replaced after 2 s, so that the next may be killed; a replica that is gone is
    * forgotten after 20 s, else the list of members would be full of them.
    */
-  private static final List<String> CONFIG =
+  static final List<String> CONFIG =
       List.of(
           "enclave.replica_voting_timeout_ticks: 20",
           "enclave.replica_membership_timeout_ticks: 200");

@@ -185,6 +185,11 @@ final class Load implements AutoCloseable {
     return tally.get(User.Outcome.ANSWERED).get();
   }
 
+  /** Operations that nobody knows the end of, so far. */
+  long unknown() {
+    return tally.get(User.Outcome.UNKNOWN).get();
+  }
+
   /** Operations ended so far, whatever they were told. */
   long attempts() {
     return tally.values().stream().mapToLong(AtomicLong::get).sum();

@@ -6,6 +6,7 @@ package dev.svr2.host.load;
 
 import dev.svr2.client.Credentials;
 import dev.svr2.host.HostFixture;
+import dev.svr2.host.log.Logs;
 import dev.svr2.proto.ClientServiceGrpc;
 import dev.svr2.proto.ControlServiceGrpc;
 import dev.svr2.proto.CreateGroupCall;
@@ -38,6 +39,7 @@ final class IdleSessionsBench {
   private IdleSessionsBench() {}
 
   public static void main(String[] args) throws Exception {
+    var unused = Logs.quiet();
     int sessions = Integer.parseInt(args[0]);
     Path root = Path.of(System.getProperty("svr2.root"));
     Path folder = Files.createTempDirectory("svr2-idle");
@@ -55,12 +57,13 @@ final class IdleSessionsBench {
     Process host =
         builder.redirectOutput(log.toFile()).redirectError(folder.resolve("err").toFile()).start();
     List<ManagedChannel> channels = new ArrayList<>();
+    int exit = 1;
     try {
       Matcher ready = awaitReady(host, log);
       ManagedChannel controlChannel = channel(ready.group(2));
       channels.add(controlChannel);
       var control = ControlServiceGrpc.newBlockingStub(controlChannel);
-      var unused = control.createGroup(CreateGroupCall.getDefaultInstance());
+      var unusedGroup = control.createGroup(CreateGroupCall.getDefaultInstance());
       while (!control.getStatus(GetStatusRequest.getDefaultInstance()).getReady()) {
         TimeUnit.MILLISECONDS.sleep(50);
       }
@@ -80,11 +83,12 @@ final class IdleSessionsBench {
           sum(metrics, "jvm_memory_used_bytes\\{area=\"heap\"[^}]*\\}") / (1 << 20),
           sum(metrics, "jvm_buffer_memory_used_bytes\\{[^}]*direct[^}]*\\}") / (1 << 20),
           sum(metrics, "jvm_threads_live_threads"));
-      System.exit(failed == 0 ? 0 : 1);
+      exit = failed == 0 ? 0 : 1;
     } finally {
       channels.forEach(ManagedChannel::shutdownNow);
       host.destroyForcibly();
     }
+    System.exit(exit); // What gRPC left behind.
   }
 
   private static Matcher awaitReady(Process host, Path log) throws Exception {
