@@ -147,12 +147,14 @@ browser: build
 	@echo "== status page in Chromium"
 	@$(MVN) -f host-java/pom.xml failsafe:integration-test failsafe:verify -Dit.test=StatusPageIT $(MVN_ARGS) | .ci/maven-lines
 
-# Real enclaves with little heap, filled with rows and then with sessions.
+# Real enclaves with little heap, filled with rows and then with sessions: two minutes a platform, so where an SDK is, it is
+# that one. EXHAUSTION_PLATFORMS=local,oe-simulation for both.
+EXHAUSTION_PLATFORMS ?= $(if $(OE_PC),oe-simulation,local)
 .PHONY: exhaustion
 exhaustion: build $(if $(OE_PC),enclave-oe)
 	@echo "== heap exhaustion"
 	@$(MAKE) -s --no-print-directory -C jni small-images $(if $(OE_PC),small-images-oe)
-	@$(MVN) -f host-java/pom.xml failsafe:integration-test failsafe:verify -Dit.test=HeapExhaustionIT $(TEST_MVN_ARGS) $(MVN_ARGS) | .ci/maven-lines
+	@$(MVN) -f host-java/pom.xml failsafe:integration-test failsafe:verify -Dit.test=HeapExhaustionIT -Dsvr2.platforms=$(EXHAUSTION_PLATFORMS) $(MVN_ARGS) | .ci/maven-lines
 
 # What tests are made of, with a main of its own. To be used behind build.
 TEST_MAIN = java -Dsvr2.root=$(CURDIR) -cp 'host-java/target/test-classes:host-java/target/classes:host-java/target/lib/*'
